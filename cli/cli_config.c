@@ -17,6 +17,7 @@
 #include "host/format.h"
 #include "host/instance.h"
 #include "no_config.h"
+#include "plugin/option.h"
 #include "store/store.h"
 #include "summary.h"
 #include <string.h>
@@ -34,15 +35,18 @@ static void print_comment(FILE *out, const char *text)
     fprintf(out, "# %.*s\n", HB_INI_LONGEST_LINE - 2, shown);
 }
 
+static bool is_hidden(const struct hb_option *option, const struct hb_value *value)
+{
+    return (option->flags & HB_OPTION_SECRET) && *value->text != '\0';
+}
+
 /* What counts: a plugin's section without `plugin` selects the one of its label. */
 static const char *effective_text(const struct hb_section *section, const struct hb_option *option,
                                   const struct hb_value *value)
 {
     if (section->kind != 0 && strcmp(option->key, "plugin") == 0 && *value->text == '\0')
         return section->library->plugin->name;
-    if ((option->flags & HB_OPTION_SECRET) && *value->text != '\0')
-        return "(secret)";
-    return value->text;
+    return is_hidden(option, value) ? HB_SECRET_SHOWN : value->text;
 }
 
 /* A [plugins] path of nothing is refused or told where it stands in a file: it stands for none. */
@@ -66,6 +70,10 @@ static void show_option(void *context, const struct hb_section *section,
         option->type == HB_OPTION_LIST
             ? hb_ini_write_list(option->key, value->list)
             : hb_ini_write_text(option->key, effective_text(section, option, value));
+    if (is_hidden(option, value)) { /* read again, it must not become the secret */
+        print_comment(listing->out, text);
+        return;
+    }
     if (is_no_path(section, option, value)) {
         fprintf(listing->out, ";%s\n", text);
         return;
@@ -179,7 +187,7 @@ static void check_names(const struct hb_config *config, hb_config_report *report
     hb_config_each(config, check_name, &naming);
 }
 
-/* What only a plugin knows to be wrong it says when it is made. */
+/* What only a plugin knows to be wrong it says when it is made: of settings that are complete. */
 static void check_each_plugin(const struct hb_config *config, hb_config_report *report,
                               void *context)
 {
@@ -187,7 +195,7 @@ static void check_each_plugin(const struct hb_config *config, hb_config_report *
     hb_run_init(&run, config);
     for (size_t i = 0; i < config->count; i++) {
         const struct hb_section *section = &config->sections[i]->section;
-        if (section->kind != 0 && section->library != NULL)
+        if (section->kind != 0 && section->library != NULL && !section->broken)
             hb_instance_check(&run, section, report, context);
     }
     hb_run_clear(&run);
@@ -339,7 +347,7 @@ static const struct hb_form forms[] = {
      .run = check},
     {.name = "show",
      .help = "print the settings in force, each below a comment that says where it comes\n"
-             "from; the output is itself a configuration",
+             "from; the output is itself a configuration, but for secrets, which are comments",
      .run = show},
     {.name = "new",
      .arguments = "NAME",

@@ -5,6 +5,7 @@
 #include "cli_plugins_new.h"
 #include "commands.h"
 #include "complain.h"
+#include "hook_commands.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
 #include "summary.h"
@@ -44,8 +45,11 @@ static int list_one(void *context, const char *path, const struct hb_library *li
                     const struct hb_error *error)
 {
     struct listing *listing = context;
+    struct hb_error why;
     if (library == NULL) {
         list_broken(listing, path, error);
+    } else if (hb_hook_commands_of_plugin(library, &why) != HB_OK) {
+        list_broken(listing, path, &why);
     } else if (listing->cli->json) {
         hb_json_line(listing->cli->out, json_plugin(library));
     } else {
@@ -243,7 +247,8 @@ static int check(struct hb_session *session)
     const struct hb_library *library;
     int code = HB_EXIT_DONE;
     hb_loader_try(loader, session->arguments[0]);
-    if (hb_loader_open(loader, session->arguments[0], &library, &session->error) != HB_OK)
+    if (hb_loader_open(loader, session->arguments[0], &library, &session->error) != HB_OK ||
+        hb_hook_commands_of_plugin(library, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)
         show_json(cli, library);
@@ -281,7 +286,7 @@ static const struct hb_form forms[] = {
     {.name = "new",
      .arguments = "KIND NAME",
      .help = "make a directory NAME here with a small working plugin to start from;\n"
-             "KIND is filter, format, content or hook; needs no configuration",
+             "KIND is " HB_KIND_NAMES "; needs no configuration",
      .wrong = "new takes a kind and a name",
      .values = {HB_VALUES_KINDS},
      .bare = true,

@@ -215,8 +215,7 @@ static int refuse_kind(const char *kind, struct hb_error *error)
     if (near != NULL)
         hb_error_hint(error, "did you mean %s?", near);
     else
-        hb_error_hint(error, "use %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
-                      next_kind(NULL, 2), next_kind(NULL, 3));
+        hb_error_hint(error, "use " HB_KIND_NAMES);
     return HB_EXIT_USAGE;
 }
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/standard_output.h"
+#include "config/settings.h"
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,34 @@ bool hb_cli_colour(FILE *out)
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
+/* A section that the core knows itself: no value in it is a secret. */
+static bool is_of_core(const char *name, size_t bytes)
+{
+    for (const struct hb_settings_table *table = hb_settings_tables; table->section != NULL;
+         table++) {
+        size_t length = strlen(table->section);
+        if ((table->labelled ? bytes >= length : bytes == length) &&
+            memcmp(name, table->section, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As it may be shown: a value that nobody knows yet may be a secret. Caller frees. */
+static char *shown_set(const struct hb_cli *cli, const char *set)
+{
+    const char *equals = strchr(set, '=');
+    size_t bytes = equals == NULL ? 0 : (size_t)(equals - set);
+    const char *dot = memrchr(set, '.', bytes);
+    if (cli->sets_known || equals == NULL ||
+        (dot != NULL && (is_of_core(set, (size_t)(dot - set)) || strncmp(dot, ".plugin=", 8) == 0 ||
+                         strncmp(dot, ".on=", 4) == 0)))
+        return hb_shell_word(set);
+    HB_AUTO_FREE char *name = hb_copy_bytes(set, bytes);
+    HB_AUTO_FREE char *word = hb_shell_word(name);
+    return hb_text("%s=…", word);
+}
+
 char *hb_cli_typed_options(const struct hb_cli *cli)
 {
     HB_AUTO_FREE char *file = cli->config_path == NULL ? NULL : hb_shell_word(cli->config_path);
@@ -23,7 +52,7 @@ char *hb_cli_typed_options(const struct hb_cli *cli)
     char *text = hb_text("%s%s", file == NULL ? "" : " --config ", file == NULL ? "" : file);
     for (size_t i = 0; i < cli->sets.count; i++) {
         HB_AUTO_FREE char *before = text;
-        HB_AUTO_FREE char *word = hb_shell_word(cli->sets.texts[i]);
+        HB_AUTO_FREE char *word = shown_set(cli, cli->sets.texts[i]);
         text = hb_text("%s --set %s", before, word);
     }
     HB_AUTO_FREE char *before = text;

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "host/declared.h"
+#include "plugin/descriptor.h"
 #include "plugin/option.h"
 #include "snapshot/hook_command.h"
 #include "summary.h"
@@ -88,6 +89,54 @@ static bool is_dry_run(const struct hb_hook_command *command, const struct slot 
     return false;
 }
 
+/* ---- options that all commands have --------------------------------------------------------- */
+
+/* True: an option of the command would take the words of a global one, and *why says which. */
+static bool takes_global(const struct hb_hook_command *command, struct hb_error *why)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        HB_AUTO_FREE char *word = hb_text("--%s", command->options[i]->key);
+        if (hb_cli_option_find(&hb_program, word) == NULL)
+            continue;
+        hb_error_set(why, HB_STATUS_FATAL,
+                     "its command '%s' has an option %s, which is one of all commands",
+                     command->name, word);
+        return true;
+    }
+    return false;
+}
+
+/* `where`: whose command it is. */
+static void tell_global(const char *where, const char *plugin, const struct hb_error *why,
+                        struct hb_error *error)
+{
+    hb_error_set(error, HB_STATUS_FATAL, "%s: %s", where, why->text);
+    hb_error_hint(error, "this is a defect of the plugin %s: report it to its author", plugin);
+}
+
+int hb_hook_commands_of_plugin(const struct hb_library *library, struct hb_error *error)
+{
+    struct hb_error why;
+    HB_AUTO_FREE char *where = hb_text("plugin %s", library->path);
+    const struct hb_hook_command *const *command = hb_plugin_commands(library->plugin);
+    for (; *command != NULL; command++)
+        if (takes_global(*command, &why)) {
+            tell_global(where, library->plugin->name, &why, error);
+            return HB_STATUS_FATAL;
+        }
+    return HB_OK;
+}
+
+static bool declared_takes_global(const struct hb_declared *declared, struct hb_error *error)
+{
+    struct hb_error why;
+    HB_AUTO_FREE char *where = hb_text("[%s]", declared->section->name);
+    if (!takes_global(declared->command, &why))
+        return false;
+    tell_global(where, declared->section->library->plugin->name, &why, error);
+    return true;
+}
+
 /* ---- the command --------------------------------------------------------------------------- */
 
 static const struct own *own_of(const struct hb_form *form)
@@ -146,6 +195,8 @@ static int run(struct hb_session *session)
     const struct hb_hook_command *command = own->declared.command;
     if (own->twice != NULL)
         return refuse_twice(session, own);
+    if (declared_takes_global(&own->declared, &session->error))
+        return HB_EXIT_USAGE;
     HB_AUTO_FREE struct hb_value *values = hb_alloc((command->option_count + 1) * sizeof *values);
     HB_AUTO_FREE const struct hb_value **pointers =
         hb_alloc((command->option_count + 1) * sizeof *pointers);
@@ -327,24 +378,6 @@ const struct hb_config *hb_hook_commands_of(const struct hb_hook_commands *comma
 
 /* ---- what is wrong with them --------------------------------------------------------------- */
 
-static void check_options(const struct hb_declared *declared, hb_config_report *report,
-                          void *context)
-{
-    struct hb_error error;
-    for (size_t i = 0; i < declared->command->option_count; i++) {
-        const char *key = declared->command->options[i]->key;
-        HB_AUTO_FREE char *word = hb_text("--%s", key);
-        if (hb_cli_option_find(&hb_program, word) == NULL)
-            continue;
-        hb_error_set(&error, HB_STATUS_FATAL,
-                     "[%s]: its command '%s' has an option --%s, which is one of all commands",
-                     declared->section->name, declared->command->name, key);
-        hb_error_hint(&error, "this is a defect of the plugin %s: report it to its author",
-                      declared->section->library->plugin->name);
-        report(context, &error);
-    }
-}
-
 void hb_hook_commands_check(const struct hb_config *config, hb_config_report *report, void *context)
 {
     struct hb_declared declared = {0};
@@ -352,7 +385,8 @@ void hb_hook_commands_check(const struct hb_config *config, hb_config_report *re
     while (hb_declared_next(config, &declared, &declared)) {
         const char *name = declared.command->name, *section = declared.section->name;
         const struct hb_section *twice = hb_declared_twice(config, &declared);
-        check_options(&declared, report, context);
+        if (declared_takes_global(&declared, &error))
+            report(context, &error);
         if (hb_command_find(name) != NULL)
             hb_error_set(&error, HB_STATUS_FATAL,
                          "[%s]: its command '%s' has the name of one that hbcore has, and cannot "

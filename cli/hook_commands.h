@@ -24,6 +24,12 @@ struct hb_config *hb_hook_commands_config(struct hb_hook_commands *commands);
 /* The same without taking it. */
 const struct hb_config *hb_hook_commands_of(const struct hb_hook_commands *commands);
 
+/*
+ * A plugin of which a command has an option that all commands have: it would take what was typed
+ * for the other, without a word. HB_OK: there is none.
+ */
+int hb_hook_commands_of_plugin(const struct hb_library *library, struct hb_error *error);
+
 /* What config check says of them: names and options that are taken. */
 void hb_hook_commands_check(const struct hb_config *config, hb_config_report *report,
                             void *context);

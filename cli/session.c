@@ -24,7 +24,7 @@ char *hb_session_command_line(const struct hb_session *session, const char *comm
     const char *rest = command + sizeof program - 1;
     if (strncmp(command, program, sizeof program - 1) != 0)
         return hb_copy_text(command);
-    struct hb_cli named = {.sets = cli->sets};
+    struct hb_cli named = {.sets = cli->sets, .sets_known = cli->sets_known};
     if (cli->config_path != NULL)
         named.config_path = hb_config_path(session->config);
     if (cli->home != NULL)
@@ -81,6 +81,7 @@ int hb_session_begin(struct hb_session *session)
     session->config = config;
     for (size_t i = 0; i < cli->sets.count; i++)
         wipe_secret(config, cli->sets.texts[i]);
+    session->cli->sets_known = status == HB_OK;
     const char *doubt;
     for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
         HB_AUTO_FREE char *shown = hb_printable(doubt);

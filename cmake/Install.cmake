@@ -40,12 +40,13 @@ install(FILES contrib/completion/hbcore.fish
 # Of the lines that --json prints.
 install(DIRECTORY docs/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
 
-# The guide for writers of plugins and what it links to: headers, two complete plugins, a host for
-# their unit tests. Its links are those of this tree; they are made to lead to where things are installed.
+# The guide for writers of plugins and what it links to: headers, complete plugins, a host for
+# their unit tests. What needs the sources of hbcore is not among them. Its links are those of this tree; they are made to lead to where things are installed.
 file(RELATIVE_PATH HBCORE_HEADERS_FROM_GUIDE /${CMAKE_INSTALL_DOCDIR} /${CMAKE_INSTALL_INCLUDEDIR}/hbcore)
+file(RELATIVE_PATH HBCORE_TEMPLATES_FROM_GUIDE /${CMAKE_INSTALL_DOCDIR} /${CMAKE_INSTALL_DATADIR}/hbcore/templates)
 file(READ docs/plugin-guide.md guide)
 foreach(link "../core/include/hbcore=${HBCORE_HEADERS_FROM_GUIDE}" "../tests/external-plugin/plugin=examples"
-    "../tests/external-plugin=examples" "../tests/support=examples" "../tests/hooks=examples" "../plugins/runtime-filter/tests=examples")
+    "../tests/support=examples" "../templates=${HBCORE_TEMPLATES_FROM_GUIDE}" "../plugins/runtime-filter/tests=examples")
   string(REGEX MATCH "^([^=]*)=(.*)$" link "${link}")
   string(REPLACE "](${CMAKE_MATCH_1}" "](${CMAKE_MATCH_2}" guide "${guide}")
 endforeach()
@@ -53,7 +54,7 @@ file(WRITE ${PROJECT_BINARY_DIR}/plugin-guide.md "${guide}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/plugin-guide.md)
 install(FILES ${PROJECT_BINARY_DIR}/plugin-guide.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY tests/external-plugin/plugin/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES tests/external-plugin/test_external_plugin.py tests/support/fake_host.c tests/support/fake_host.h tests/hooks/serving.c
+install(FILES tests/support/fake_host.c tests/support/fake_host.h
   plugins/runtime-filter/tests/test_runtime_filter.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES docs/hbcore.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/hbcore.ini.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)

@@ -10,7 +10,7 @@
  *     archive   MAGIC, a record for each entry, one of type RECORD_END with their number as BYTES
  *     record    header (see the fields below), path, checksum; of a file then content, checksum
  */
-#define _DEFAULT_SOURCE /* htole64 */
+#define _DEFAULT_SOURCE 1 /* htole64 */
 #include <endian.h>
 #include <hbcore/format.h>
 #include <stdlib.h>

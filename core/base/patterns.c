@@ -29,6 +29,7 @@ struct level {
 };
 
 struct hb_patterns {
+    char *origin; /* NULL: nobody said it */
     struct hb_pattern *patterns;
     size_t count, capacity;
     char *way; /* the last directory */
@@ -137,10 +138,22 @@ void hb_patterns_free(struct hb_patterns *patterns)
         return;
     for (size_t i = 0; i < patterns->count; i++)
         hb_pattern_clear(&patterns->patterns[i]);
+    free(patterns->origin);
     free(patterns->patterns);
     free(patterns->way);
     free(patterns->levels);
     free(patterns);
+}
+
+void hb_patterns_set_origin(struct hb_patterns *patterns, const char *origin)
+{
+    free(patterns->origin);
+    patterns->origin = hb_copy_text(origin);
+}
+
+const char *hb_patterns_origin(const struct hb_patterns *patterns)
+{
+    return patterns->origin == NULL ? "" : patterns->origin;
 }
 
 const char *hb_patterns_add(struct hb_patterns *patterns, const char *text, size_t bytes,

@@ -17,6 +17,10 @@ struct hb_patterns;
 struct hb_patterns *hb_patterns_new(void);
 void hb_patterns_free(struct hb_patterns *patterns); /* NULL: nothing */
 
+/* Where they come from, for sentences about them; copied. "" until it is said. */
+void hb_patterns_set_origin(struct hb_patterns *patterns, const char *origin);
+const char *hb_patterns_origin(const struct hb_patterns *patterns);
+
 /*
  * Adds one behind the others; the text is copied. NULL, or the rest of a sentence about a pattern
  * that can never match: "names nothing". It is added all the same.

@@ -118,10 +118,9 @@ static void unknown_section(struct hb_load *load, const struct hb_ini_section *w
     int length = near == NULL ? 0 : (int)strcspn(near, ":");
     HB_AUTO_FREE char *valid = core_sections();
     if (near == NULL)
-        hb_error_hint(&why,
-                      "valid sections are %s, and [KIND:LABEL] for plugins, with KIND format, "
-                      "content, filter or hook",
-                      valid);
+        hb_error_hint(
+            &why, "valid sections are %s, and [KIND:LABEL] for plugins, with KIND " HB_KIND_NAMES,
+            valid);
     else if (labelled)
         hb_error_hint(&why, "did you mean [%.*s:%s]?", length, near,
                       colon == NULL || colon[1] == '\0' ? "LABEL" : colon + 1);
@@ -223,6 +222,7 @@ static void find_hook_words(struct hb_load *load)
 static void make_plugin_section(struct hb_load *load, const struct hb_ini_section *written,
                                 uint32_t kind)
 {
+    size_t problems = load->problem_count + load->more_problems;
     if (!check_label(load, written))
         return;
     const struct hb_ini_entry *entry = hb_ini_entry(written, "plugin");
@@ -247,12 +247,13 @@ static void make_plugin_section(struct hb_load *load, const struct hb_ini_sectio
             hb_filled_find(&section->common, written->entries[i].key) != SIZE_MAX)
             hb_load_apply(load, section, &written->entries[i]);
     const char *missing = library == NULL ? NULL : hb_section_missing(&section->section);
-    if (missing == NULL || hb_ini_entry(written, missing) != NULL)
-        return;
-    hb_error_set(&why, HB_STATUS_FATAL, "[%s]: the plugin %s needs a value for '%s'", written->name,
-                 library->plugin->name, missing);
-    hb_error_hint(&why, "add a line %s = …", missing);
-    complain_section(load, written, &why);
+    if (missing != NULL && hb_ini_entry(written, missing) == NULL) {
+        hb_error_set(&why, HB_STATUS_FATAL, "[%s]: the plugin %s needs a value for '%s'",
+                     written->name, library->plugin->name, missing);
+        hb_error_hint(&why, "add a line %s = …", missing);
+        complain_section(load, written, &why);
+    }
+    section->section.broken = load->problem_count + load->more_problems > problems;
 }
 
 static void make_section(struct hb_load *load, const struct hb_ini_section *written)
@@ -345,7 +346,10 @@ static bool has_control(const char *text)
 static void bad_set(struct hb_load *load, const char *text, const char *reason)
 {
     struct hb_error error;
-    hb_error_set(&error, HB_STATUS_FATAL, "--set '%.200s': %s", text, reason);
+    const char *equals = strchr(text, '='); /* what follows may be a secret */
+    int bytes = equals == NULL ? (int)strlen(text) : (int)(equals - text);
+    hb_error_set(&error, HB_STATUS_FATAL, "--set '%.*s%s': %s", bytes > 200 ? 200 : bytes, text,
+                 equals == NULL ? "" : "=…", reason);
     hb_error_hint(&error, "write --set SECTION.KEY=VALUE, such as --set backup.workers=2");
     hb_load_add_problem(load, UINT_MAX, &error);
 }

@@ -13,6 +13,7 @@ struct hb_section {
     uint32_t kind;                    /* enum hb_kind of a plugin's section, 0 of the core's own */
     const struct hb_library *library; /* of a plugin's section, else NULL */
     struct hb_settings settings;      /* by the plugin's options (or the core's) */
+    bool broken; /* something is wrong with it: its plugin is not asked for more */
     struct hb_settings
         common; /* plugin's sections: by hb_settings_common (plugin, on); else count 0 */
 };

@@ -316,7 +316,7 @@ static bool is_source(struct hb_instance *instance, const struct hb_source *sour
     const char *name = instance->plugin->name;
     if ((source->flags & ~(uint32_t)(HB_SOURCE_JUDGED | HB_SOURCE_IN_PLACE)) != 0)
         hb_run_explain(instance->run, "%s: its open() gave the flags %#x, which are unknown", name,
-                       source->flags);
+                       source->flags & ~(uint32_t)HB_SOURCE_JUDGED);
     else if (source->bytes > INT64_MAX)
         hb_run_explain(instance->run, "%s: its open() gave a source of %" PRIu64 " bytes", name,
                        source->bytes);

@@ -48,6 +48,7 @@ uint32_t hb_cause_of(int errno_value)
 static void forget(struct hb_failure *failure)
 {
     failure->cause = HB_CAUSE_NONE;
+    failure->own = false;
     failure->text[0] = failure->hint[0] = '\0';
 }
 

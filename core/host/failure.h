@@ -12,6 +12,7 @@ enum { HB_FAILURE_BYTES = 1024 };
 /* What a thread has heard last. */
 struct hb_failure {
     uint32_t cause; /* enum hb_cause */
+    bool own;       /* the plugin's own words, and not what the host has found */
     char text[HB_FAILURE_BYTES];
     char hint[HB_FAILURE_BYTES / 2]; /* "": none */
 };

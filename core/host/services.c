@@ -54,6 +54,7 @@ static void say_failure(const struct hb_host *host, uint32_t cause, const char *
     int used = snprintf(failure->text, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
     vsnprintf(failure->text + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
     snprintf(failure->hint, sizeof failure->hint, "%s", hint == NULL ? "" : hint);
+    failure->own = true;
     failure->cause = cause <= HB_CAUSE_EXISTS ? cause : HB_CAUSE_NONE;
     if (instance->run->heard != NULL)
         instance->run->heard(instance->run->heard_context, failure->text);
@@ -461,14 +462,18 @@ static int host_dry_run(const struct hb_host *host)
 static struct hb_patterns *host_patterns_create(const struct hb_host *host, const char *key,
                                                 const char *const *patterns, size_t count)
 {
+    const char *section = instance_of(host)->section->name;
     struct hb_patterns *made = hb_patterns_new();
     bool wrong = false;
+    /* As plugins name a setting of theirs; some say the section themselves. */
+    HB_AUTO_FREE char *origin = *key == '[' ? hb_copy_text(key) : hb_text("[%s] %s", section, key);
+    hb_patterns_set_origin(made, origin);
     for (size_t i = 0; i < count; i++) {
         const char *problem =
             hb_patterns_add(made, patterns[i], strlen(patterns[i]), HB_PATTERN_GIT);
         if (problem == NULL)
             continue;
-        host_fail(host, HB_STATUS_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i],
+        host_fail(host, HB_STATUS_FATAL, "%s: \"%s\" would never match: it %s", origin, patterns[i],
                   problem);
         wrong = true;
     }
@@ -495,13 +500,13 @@ static void host_patterns_free(const struct hb_host *host, struct hb_patterns *p
                         : 0;
     if (missed > 0 && count == 1) /* a slip, or what was there once */
         hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
-                      "[%s] patterns: its only pattern matches nothing in the home: %s",
-                      instance->section->name, names);
+                      "%s: its only pattern matches nothing in the home: %s",
+                      hb_patterns_origin(patterns), names);
     else if (missed > 0)
         hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
-                      "[%s] patterns: %zu of its %zu patterns %s nothing in the home: %s",
-                      instance->section->name, missed, count, missed == 1 ? "matches" : "match",
-                      names);
+                      "%s: %zu of its %zu patterns %s nothing in the home: %s",
+                      hb_patterns_origin(patterns), missed, count,
+                      missed == 1 ? "matches" : "match", names);
     hb_patterns_free(patterns);
 }
 

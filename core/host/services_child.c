@@ -180,9 +180,11 @@ static int ask_command(const struct asked *asked, const char *const *words)
     }
     if (child.signal != 0)
         return no_secret(asked, "%s: ended by signal %d", words[0], child.signal);
-    if (child.exit_status != 0) /* what it wrote is not shown: it may be the secret */
-        return no_secret(asked, "%s: exit status %d: %s", words[0], child.exit_status,
-                         last_line(errors));
+    if (child.exit_status != 0) { /* what it wrote is not shown: it may be the secret */
+        const char *said = last_line(errors);
+        return no_secret(asked, "%s: exit status %d%s%s", words[0], child.exit_status,
+                         *said == '\0' ? "" : ": ", said);
+    }
     return take(asked, words[0], (size_t)child.output_bytes);
 }
 

@@ -44,7 +44,11 @@ static int ask_one(struct hb_run *run, const struct hb_instance *content,
         return status;
     if (status == HB_STATUS_CANCELLED || hb_run_cancelled(run))
         return HB_STATUS_CANCELLED;
-    hb_report_content_note(&run->report, entry->path, hb_instance_failure(content));
+    const char *why = hb_instance_failure(content);
+    if (hb_failure_of(run)->own)
+        hb_report_content_note(&run->report, entry->path, why);
+    else /* a defect, of now: no later backup is to repeat it, for then it may be mended */
+        hb_report_add(&run->report, HB_FOUND_NOTE, entry->path, "%s", why);
     return HB_STATUS_ENTRY;
 }
 

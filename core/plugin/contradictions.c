@@ -112,6 +112,8 @@ static char *wrong_keeps(const struct hb_format_ops *ops)
     const struct hb_keeps *keeps = HB_HAS(ops, keeps) ? ops->keeps : NULL;
     if (keeps == NULL)
         return NULL;
+    if (keeps->size == 0)
+        return hb_text("the size of its 'keeps' is 0: set .size = sizeof(struct hb_keeps) in it");
     if (!HB_HAS(keeps, path_most))
         return hb_text("its 'keeps' is %u bytes long, at least %u are needed", keeps->size,
                        HB_SIZE_TO(struct hb_keeps, path_most));

@@ -165,6 +165,13 @@ static int defect(struct hb_error *error, const char *path, const char *format, 
     return HB_STATUS_FATAL;
 }
 
+/* Forgotten, it makes all that follows look missing. */
+static int no_size(struct hb_error *error, const char *path, const char *what, const char *type)
+{
+    return defect(error, path, "the size of %s is 0: set .size = sizeof(struct %s) in it", what,
+                  type);
+}
+
 /* ---- options ------------------------------------------------------------------------------- */
 
 static int check_choices(const struct hb_option *option, const char *path, struct hb_error *error)
@@ -204,7 +211,7 @@ static int check_flags(const struct hb_option *option, const char *path, struct 
                       required ? "is required, and has a default" : "has no default");
     if (option->flags & ~(uint32_t)ALL_FLAGS)
         return defect(error, path, "its option '%s' has unknown flags (0x%x)", option->key,
-                      option->flags);
+                      option->flags & ~(uint32_t)ALL_FLAGS);
     if ((option->flags & HB_OPTION_PATTERNS) && option->type != HB_OPTION_LIST)
         return defect(error, path, "its option '%s' has patterns, and is no list", option->key);
     bool known = option->default_text != NULL && *option->default_text != '\0';
@@ -223,6 +230,10 @@ static int check_flags(const struct hb_option *option, const char *path, struct 
 static int check_option_alone(const struct hb_option *option, size_t index, const char *path,
                               struct hb_error *error)
 {
+    if (option != NULL && option->size == 0) {
+        HB_AUTO_FREE char *what = hb_text("its option %zu", index + 1);
+        return no_size(error, path, what, "hb_option");
+    }
     if (option == NULL || option->size < FIRST_OPTION_SIZE)
         return defect(error, path, "its option %zu is missing or too short", index + 1);
     if (option->key == NULL || !hb_is_plain_name(option->key))
@@ -302,6 +313,11 @@ static int check_operand(const struct hb_hook_command *command, size_t number, c
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
     const struct hb_operand *operand = command->operands[number];
+    if (operand != NULL && operand->size == 0) {
+        HB_AUTO_FREE char *what =
+            hb_text("operand %zu of its command '%s'", number + 1, command->name);
+        return no_size(error, path, what, "hb_operand");
+    }
     if (operand == NULL || !HB_HAS(operand, name) || operand->key == NULL ||
         *operand->key == '\0' || operand->key[strspn(operand->key, plain)] != '\0' ||
         operand->name == NULL || *operand->name == '\0' || strpbrk(operand->name, " \n") != NULL)
@@ -328,11 +344,19 @@ static int check_command_options(const struct hb_hook_command *command, const ch
 {
     for (size_t i = 0; i < command->option_count; i++) {
         const struct hb_option *option = command->options[i];
+        if (option != NULL && option->size == 0) {
+            HB_AUTO_FREE char *what =
+                hb_text("option %zu of its command '%s'", i + 1, command->name);
+            return no_size(error, path, what, "hb_option");
+        }
         if (option == NULL || option->size < FIRST_OPTION_SIZE)
             return defect(error, path, "option %zu of its command '%s' is missing or too small",
                           i + 1, command->name);
         if (check_option_alone(option, i, path, error) != HB_OK)
             return HB_STATUS_FATAL;
+        if (strcmp(option->key, "dry-run") == 0 && option->type != HB_OPTION_BOOLEAN)
+            return defect(error, path, "option 'dry-run' of its command '%s' is no boolean",
+                          command->name);
         for (size_t j = 0; j < i; j++)
             if (strcmp(command->options[j]->key, option->key) == 0)
                 return defect(error, path, "option '%s' of its command '%s' appears twice",
@@ -344,6 +368,8 @@ static int check_command_options(const struct hb_hook_command *command, const ch
 static int check_command(const struct hb_hook_command *command, const char *path,
                          struct hb_error *error)
 {
+    if (command->size == 0)
+        return no_size(error, path, "a command of it", "hb_hook_command");
     if (!HB_HAS(command, operand_count) || command->name == NULL ||
         !hb_is_plain_name(command->name) || *command->name == '-')
         return defect(error, path, "a command of it has no valid name (lower case, '-')");
@@ -351,7 +377,7 @@ static int check_command(const struct hb_hook_command *command, const char *path
         return defect(error, path, "its command '%s' has no help", command->name);
     if ((command->flags & ~(uint32_t)HB_COMMAND_READS) != 0)
         return defect(error, path, "its command '%s' has a flag that is unknown: %#x",
-                      command->name, command->flags);
+                      command->name, command->flags & ~(uint32_t)HB_COMMAND_READS);
     if (command->option_count > HB_MOST_COMMAND_OPTIONS ||
         command->operand_count > HB_MOST_OPERANDS ||
         (command->option_count > 0 && command->options == NULL) ||
@@ -388,6 +414,12 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
         return defect(error, path, "its table of callbacks (ops) is missing");
     if ((uintptr_t)plugin->ops % _Alignof(void *) != 0)
         return defect(error, path, "its table of callbacks (ops) is not aligned");
+    uint32_t size;
+    memcpy(&size, plugin->ops, sizeof size);
+    if (size == 0) {
+        HB_AUTO_FREE char *type = hb_text("hb_%s_ops", hb_kind_name(plugin->kind));
+        return no_size(error, path, "its table of callbacks (ops)", type);
+    }
     const struct hb_callback *callback = hb_callbacks(plugin->kind);
     for (; callback->name != NULL; callback++)
         if (callback->required && !hb_callback_provided(plugin, callback))
@@ -423,6 +455,15 @@ static int other_abi(uint32_t abi, const char *path, struct hb_error *error)
     char its[HB_ABI_NAME_BYTES], ours[HB_ABI_NAME_BYTES];
     hb_abi_name(its, abi);
     hb_abi_name(ours, HB_ABI);
+    if ((abi ^ HB_ABI) == HB_ABI_NOT_FROZEN) { /* most likely the number alone was written down */
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "plugin %s: made for the frozen %s, which this hbcore does not have yet; it "
+                     "has %s",
+                     path, its, ours);
+        hb_error_hint(error, "set .abi = HB_ABI and build the plugin again, or install a newer "
+                             "hbcore");
+        return HB_STATUS_FATAL;
+    }
     hb_error_set(error, HB_STATUS_FATAL, "plugin %s: made for %s, this hbcore has %s", path, its,
                  ours);
     hb_error_hint(error, age_of(abi) > age_of(HB_ABI)
@@ -436,6 +477,8 @@ static int check_head(const struct hb_plugin *plugin, const char *path, struct h
 {
     if (plugin == NULL)
         return defect(error, path, HB_PLUGIN_SYMBOL "() returned no descriptor");
+    if (plugin->size == 0)
+        return no_size(error, path, "its descriptor", "hb_plugin");
     if (plugin->size < offsetof(struct hb_plugin, abi) + sizeof plugin->abi)
         return defect(error, path, "its descriptor is %u bytes long, an impossible size",
                       plugin->size);

@@ -39,12 +39,14 @@ struct hb_callback {
 const struct hb_callback *hb_callbacks(uint32_t kind);
 bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callback *callback);
 
-/* "format", "content", "filter", "hook"; NULL for anything else. And back; 0 if unknown. */
+/* "format", "content" …; NULL for anything else. And back; 0 if unknown. */
 const char *hb_kind_name(uint32_t kind);
+uint32_t hb_kind_of(const char *name);
+/* All of them, for help and hints. */
+#define HB_KIND_NAMES "format, content, filter, hook or store"
 
 enum { HB_ABI_NAME_BYTES = 32 };
 /* "ABI 1 (not frozen)" */
 void hb_abi_name(char text[HB_ABI_NAME_BYTES], uint32_t abi);
-uint32_t hb_kind_of(const char *name);
 
 #endif

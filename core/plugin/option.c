@@ -317,6 +317,18 @@ static int parse_list(const struct hb_option *option, const char *text, struct h
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+/* What was shown in place of a secret has come back: it would be taken for the secret. */
+static int refuse_shown(const struct hb_option *option, struct hb_error *error)
+{
+    hb_error_set(error, HB_STATUS_FATAL,
+                 "%s: '" HB_SECRET_SHOWN "' is what is shown in place of a secret, and not the "
+                 "secret itself",
+                 option->key);
+    hb_error_hint(error, "say where it is: %s = file:PATH, env:NAME or command:WORD ...",
+                  option->key);
+    return HB_STATUS_FATAL;
+}
+
 static int parse_typed(const struct hb_option *option, const char *text, struct hb_value *value,
                        struct hb_error *error)
 {
@@ -347,7 +359,10 @@ static int parse_typed(const struct hb_option *option, const char *text, struct 
 int hb_value_parse(const struct hb_option *option, const char *text, struct hb_value *value,
                    struct hb_error *error)
 {
-    *value = (struct hb_value){.size = sizeof *value, .text = hb_copy_text(text)};
+    *value = (struct hb_value){.size = sizeof *value};
+    if ((option->flags & HB_OPTION_SECRET) && strcmp(text, HB_SECRET_SHOWN) == 0)
+        return refuse_shown(option, error);
+    value->text = hb_copy_text(text);
     int status = parse_typed(option, text, value, error);
     if (status != HB_OK)
         hb_value_clear(value);

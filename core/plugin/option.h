@@ -6,6 +6,9 @@
 #include "base/error.h"
 #include <hbcore/plugin.h>
 
+/* What is shown in place of a secret; no secret may be called so, or what is shown could be one. */
+#define HB_SECRET_SHOWN "(secret)"
+
 /*
  * Parses and checks `text` for `option`. HB_OK and *value (text and list are its own, freed by
  * hb_value_clear), or HB_STATUS_FATAL with what is wrong and what is valid ("level: 13 is not

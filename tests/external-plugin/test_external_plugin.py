@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,29 @@ class External(hb.Case):
         self.assertGreater(len(links), 10)
         for link in links:
             self.assertTrue(link.startswith("http") or (guide.parent / link).exists(), link)
+
+    def test_each_example_builds_as_the_guide_says(self):
+        """What is installed is there to be built: each source with the guide's own line, and no warning."""
+        guide, = built["prefix"].rglob("plugin-guide.md")
+        examples = guide.parent / "examples"
+        line = re.search(r"^    cc (.*)$", guide.read_text(), re.MULTILINE).group(1)
+        metadata = ":".join(str(path.parent) for path in built["prefix"].rglob("hbcore.pc"))
+        flags = call("pkg-config", "--cflags", "hbcore", env=dict(os.environ, PKG_CONFIG_PATH=metadata)).strip()
+        words = shlex.split(line.replace("$(pkg-config --cflags hbcore)", flags))
+        sources = sorted(path for path in examples.rglob("*") if path.suffix in (".c", ".cc"))
+        self.assertGreaterEqual({path.name for path in sources},
+                                {"cpio.c", "odd_store.c", "serving.c", "size_limit.cc", "fake_host.c"})
+        self.assertEqual(list(examples.rglob("*.py")), [])
+        for path in sources:
+            with self.subTest(path=path.name):
+                compiler = os.environ["HBCORE_CC"] if path.suffix == ".c" else os.environ["HBCORE_CXX"]
+                own = [{"limit.c": str(path), "limit.so": str(self.dir / f"{path.stem}.so"),
+                        "-std=c11": "-std=c11" if path.suffix == ".c" else "-std=c++17"}.get(word, word)
+                       for word in words if path.suffix == ".c" or not word.startswith("-Werror=implicit")]
+                call(compiler, "-Wall", "-Wextra", "-Werror", *own)
+        for name, plugin in (("odd", "store"), ("serving", "hook")):
+            done = self.hbcore("plugins", "check", built["cmake"] / f"{name}.so")
+            self.assertIn(f"ok, {plugin} plugin {name}".encode(), done.stdout)
 
     def test_the_host_for_unit_tests_builds(self):
         examples, = (path.parent for path in built["prefix"].rglob("fake_host.h"))

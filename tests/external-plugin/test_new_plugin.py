@@ -459,6 +459,11 @@ class Made(hb.Case):
         self.assertEqual({path.name for path in (self.here / "f").iterdir()},
                          set(self.summary(done)["made"]))
 
+    def test_json_of_each_kind(self):
+        for kind in KINDS:
+            said = self.summary(self.new("--json", "plugins", "new", kind, f"of-{kind}"))
+            self.assertEqual((said["kind"], said["made"][0]), (kind, f"of-{kind}.c"))
+
     def test_modes_whatever_the_umask(self):
         for mask, folder, file in ((0, 0o755, 0o644), (0o077, 0o700, 0o600), (0o002, 0o755, 0o644)):
             name = f"mode-{mask}"
@@ -500,7 +505,7 @@ class Made(hb.Case):
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))
         self.refuse(2, "Hook", "a", words=("did you mean hook?",))
-        self.refuse(2, "zzzzzzzzz", "a", words=("use format, content, filter or hook",))
+        self.refuse(2, "zzzzzzzzz", "a", words=("use format, content, filter, hook or store",))
         self.refuse(2, "", "a", words=("use format",))
 
     def moved(self):

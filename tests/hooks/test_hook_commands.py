@@ -134,6 +134,15 @@ class Commands(hb.Case):
         self.hbcore("config", "check")
         self.configure("takes-option")
         self.assert_mentions(self.hbcore("config", "check", expect=2), "--home", "takes-option")
+        refused = "its command 'take-it' has an option --home, which is one of all commands"
+        file = os.path.join(os.environ["HBCORE_HOOKS"], "takes-option.so")
+        words = ("1", "a", "b", "c")
+        for arguments, code in ((("take-it", *words), 2), (("take-it", "--home", self.dir, *words), 2),
+                                (("--json", "take-it", *words), 2), (("plugins", "check", file), 1),
+                                (("--json", "plugins", "check", file), 1), (("plugins", "list"), 3)):
+            with self.subTest(arguments=arguments):
+                self.assert_mentions(self.hbcore(*arguments, expect=code), refused, "takes-option")
+        self.hbcore("plugins", "check", file.replace("takes-option", "commanding"))
 
     def test_unknown_words(self):
         done = self.hbcore("put-ti", expect=2)

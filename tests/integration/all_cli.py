@@ -491,7 +491,7 @@ class Commands(hb.Case):
         done = self.hbcore("--set", "filter:exclusion.patterns=x", "config", "check", expect=2)
         self.assert_mentions(done, "did you mean filter:exclusions?")
         done = self.hbcore("--set", "filter:zzz.patterns=x", "config", "check", expect=2)
-        self.assert_mentions(done, "--set 'filter:zzz.patterns=x' plugins list` shows")
+        self.assert_mentions(done, "--set filter:zzz.patterns=… plugins list` shows")
         done = self.hbcore("--home", self.home, "backup", "--preset", "nope", expect=2)
         self.assert_mentions(done, "pre-update, pre-migration, nightly, pre-import")
         done = self.hbcore("--config", self.write_config("[format:zip]\n"), "--home", self.home, "prune")

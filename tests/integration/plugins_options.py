@@ -12,7 +12,8 @@ CODE = r"""
 #include <hbcore/filter.h>
 #include <stdlib.h>
 #include <string.h>
-enum { PLACE, WORD, OLD, RARE, OPTIONS };
+enum { PLACE, WORD, OLD, RARE, SKIP, OPTIONS };
+struct asking { const struct hb_host *host; struct hb_patterns *skip; };
 static const struct hb_option *const options[OPTIONS] = {
     [PLACE] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_PATH, .key = "place",
                                         .help = "Where it is", .flags = HB_OPTION_REQUIRED},
@@ -22,6 +23,8 @@ static const struct hb_option *const options[OPTIONS] = {
                                       .default_text = "1", .help = "use place", .flags = HB_OPTION_DEPRECATED},
     [RARE] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_INTEGER, .key = "aside",
                                        .default_text = "1", .help = "Rarely used", .flags = HB_OPTION_ADVANCED},
+    [SKIP] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_LIST, .key = "skip",
+                                       .default_text = "", .help = "Which not"},
 };
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
 {
@@ -35,7 +38,20 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     }
     host->note(host, NULL, "place is %s, word has %zu letters", settings->values[PLACE]->text,
                strlen(settings->values[WORD]->text));
-    return HB_OK;
+    struct asking *asking = calloc(1, sizeof *asking);
+    const struct hb_value *skip = settings->values[SKIP];
+    asking->host = host;
+    asking->skip = host->patterns_create(host, "skip", skip->list, skip->list_count);
+    *self = asking;
+    if (asking->skip == NULL)
+        free(asking);
+    return asking->skip == NULL ? HB_STATUS_FATAL : HB_OK;
+}
+static void destroy(void *self)
+{
+    struct asking *asking = self;
+    asking->host->patterns_free(asking->host, asking->skip);
+    free(asking);
 }
 static int check(const struct hb_host *host, const struct hb_settings *settings)
 {
@@ -46,13 +62,16 @@ static int check(const struct hb_host *host, const struct hb_settings *settings)
 }
 static int verdict(void *self, int direction, const struct hb_entry *entry, struct hb_verdict *verdict)
 {
-    (void)self, (void)direction, (void)entry, (void)verdict;
+    struct asking *asking = self;
+    (void)direction;
+    if (asking->host->patterns_match(asking->host, asking->skip, entry->path, entry->path_bytes, entry->type))
+        verdict->kind = HB_VERDICT_LEAVE_OUT;
     return HB_OK;
 }
 static const struct hb_filter_ops ops = {.size = sizeof ops, .verdict = verdict};
 static const struct hb_plugin plugin = {
     .size = sizeof plugin, .abi = HB_ABI, .kind = HB_KIND_FILTER, .host_size = sizeof(struct hb_host), .name = "asking",
-    .version = "1", .summary = "asks", .options = options, .option_count = OPTIONS, .create = create, .ops = &ops,
+    .version = "1", .summary = "asks", .options = options, .option_count = OPTIONS, .create = create, .destroy = destroy, .ops = &ops,
     .check = check};
 HB_EXPORT const struct hb_plugin *hb_plugin_v1(void) { return &plugin; }
 """
@@ -77,9 +96,13 @@ class PluginOptions(hb.Case):
         return self.hbcore("--config", config, "--home", self.home, *arguments, expect=expect)
 
     def test_required(self):
+        for lines in ("word = wrong\n", "place = /nowhere\nold = many\n"):  # the plugin would have more to say
+            done = self.use(lines, "config", "check", expect=2)
+            self.assertEqual(done.stderr.count(b"hbcore: "), 1, self.describe(done))
         for command in (("config", "check"), ("backup", "-o", self.dir / "a.zip")):
             done = self.use("word = x\n", *command, expect=2)
             self.assert_mentions(done, ":4: [filter:x]: the plugin asking needs a value for 'place'", "add a line place = ")
+            self.assertEqual(done.stderr.count(b"hbcore: "), 1, self.describe(done))
         done = self.use("place = /x\n", "config", "check")
         self.assertEqual(self.use("place = x y\n", "config", "check").returncode, done.returncode)
         self.use("", "--set", "filter:x.place=/y", "config", "check")
@@ -107,6 +130,38 @@ class PluginOptions(hb.Case):
         self.assertEqual((values["word"], values["place"]), ("(secret)", "/x"))
         self.assertNotIn(SECRET.encode(), (self.dir / "a.zip").read_bytes())
 
+    def test_a_value_that_nobody_knows_may_be_secret(self):
+        """Of a section that cannot be resolved, or not yet: hints repeat what was typed, but not its value."""
+        for section, more in (("store:box", ()), ("filter:unlike", ()), ("stroe:box", ("--set", "store:y.z=1")),
+                              ("filter:x", ("--set", "store:y.z=1"))):
+            for command in (("config", "show"), ("--json", "config", "check"), ("backup", "-o", self.dir / "x.zip"),
+                            ("plugins", "list"), ("plugins", "show", "nonesuch"), ("put-it",)):
+                with self.subTest(section=section, command=command):
+                    done = self.use("place = /x\n", *more, "--set", f"{section}.word={SECRET}", *command, expect=None)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertNotIn(SECRET.encode(), done.stdout + done.stderr)
+                    if command[0] == "config" or command[-1] == "check":
+                        self.assert_mentions(done, f"--set {section}.word=… ")
+        done = self.use("place = /x\n", "--set", f"store:word={SECRET}", "config", "check", expect=2)
+        self.assert_mentions(done, "--set 'store:word=…': it has no SECTION.KEY")
+        self.assertNotIn(SECRET.encode(), done.stderr)
+        done = self.use("place = /x\n", "--set", "filter:box.plugin=nonesuch", "--set", "backup.workers=2", "config", "check", expect=2)
+        self.assert_mentions(done, "--set 'filter:box.plugin=nonesuch' --set 'backup.workers=2' ")
+
+    def test_what_is_shown_is_no_secret(self):
+        """config show is a configuration; in it a secret is missing, and never "(secret)" itself."""
+        shown = self.use(f"place = /x\nword = {SECRET}\n", "config", "show").stdout.decode()
+        self.assertIn("\n# word = (secret)\n", shown)
+        self.assertNotIn("\nword = ", shown)
+        again = self.hbcore("--config", self.write_config(shown), "config", "show").stdout.decode()
+        self.assertIn("\nword =\n", again)
+        self.assertNotIn("(secret)", again)
+        self.assertIn("\nword =\n", self.use("place = /x\n", "config", "show").stdout.decode())
+        for lines, arguments in (("word = (secret)\n", ()), ("word =\n  (secret)\n", ()), ("", ("--set", "filter:x.word=(secret)"))):
+            done = self.use("place = /x\n" + lines, *arguments, "config", "check", expect=2)
+            self.assert_mentions(done, "word: '(secret)' is what is shown in place of a secret", "word = file:PATH")
+        self.use("place = (secret)\n", "config", "check")  # no secret, and a path like others
+
     def test_deprecated(self):
         done = self.use("place = /x\nold = 3\n", "config", "check")
         self.assert_mentions(done, ":7:", "[filter:x] old is taken still", "use place")
@@ -121,6 +176,16 @@ class PluginOptions(hb.Case):
         line, = map(json.loads, self.use("place = /x\n", "--json", "plugins", "show", "asking").stdout.splitlines())
         place, word, *_ = line["options"]
         self.assertEqual((place["type"], place["required"], "default" in place, word["secret"]), ("path", True, False, True))
+
+    def test_patterns_are_told_by_their_option(self):
+        for lines, said in (("skip = /nowhere\n", "[filter:x] skip: its only pattern matches nothing in the home: '/nowhere'"),
+                            ("skip = * /no /none\n", "[filter:x] skip: 2 of its 3 patterns match nothing in the home:")):
+            done = self.use("place = /x\n" + lines, "backup", "-o", self.dir / "a.zip")
+            self.assert_mentions(done, said)
+            self.assertNotIn(b"patterns: ", done.stdout + done.stderr)
+        for command in (("config", "check"), ("backup", "-o", self.dir / "b.zip")):
+            done = self.use("place = /x\nskip = ok ./a\n", *command, expect=2)
+            self.assert_mentions(done, ':7: asking: [filter:x] skip: "./a" would never match')
 
     def test_check_is_asked(self):
         done = self.use("place = /nowhere\nold = 2\n", "config", "check", expect=2)

@@ -90,7 +90,7 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
                                                       : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = makes(mistaken, "bytes-unknown") ? HB_SIZE_UNKNOWN : (uint64_t)status.st_size,
-        .flags = makes(mistaken, "flags-64") ? 64 : 0,
+        .flags = makes(mistaken, "flags-64") ? 64 | HB_SOURCE_JUDGED : 0,
         .method = makes(mistaken, "no-method") ? NULL : HB_METHOD_SNAPSHOT,
         .fd = -1,
         .read_at = opened_read,
@@ -106,6 +106,23 @@ static int mistaken_identity(void *self, const struct hb_entry *entry, unsigned 
     (void)entry;
     memset(identity, 7, 32);
     return makes(self, "identity-3") ? HB_STATUS_SKIP : HB_OK;
+}
+
+static int mistaken_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                         size_t index, struct hb_fact *fact)
+{
+    const struct mistaken *mistaken = self;
+    (void)entry;
+    (void)source;
+    (void)index;
+    (void)fact;
+    if (makes(mistaken, "fact-fails"))
+        return mistaken->host->fail(mistaken->host, HB_STATUS_ENTRY, "cannot be counted");
+    if (makes(mistaken, "fact-says-nothing"))
+        return HB_STATUS_ENTRY;
+    if (makes(mistaken, "fact-no-name"))
+        return HB_OK;
+    return makes(mistaken, "fact-42") ? 42 : HB_STATUS_END;
 }
 
 static int mistaken_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -144,6 +161,7 @@ static const struct hb_content_ops ops = {
     .open = mistaken_open,
     .identity = mistaken_identity,
     .check = mistaken_check,
+    .fact = mistaken_fact,
     .restore = mistaken_restore,
 };
 

@@ -122,6 +122,22 @@ class Answers(Mistakes):
             notes = [row["reason"] for row in found["notes"] if "identity" in row["reason"]]
             self.assertEqual(notes, ["source: its identity() returned 3, which is no answer"], found)
 
+    def test_a_defect_that_was_mended_is_not_repeated(self):
+        """An entry that is taken over brings the plugin's own notes about it, and not what the host found wrong with the plugin."""
+        for mistake, why, again in (("fact-42", "its fact() returned 42, which is no answer", False),
+                                    ("fact-no-name", "its fact() gave no name", False),
+                                    ("fact-says-nothing", "failed without saying why", False),
+                                    ("fact-fails", "cannot be counted", True)):
+            with self.subTest(mistake=mistake):
+                for path in self.dir.glob("out.*"):
+                    path.unlink()
+                for now, told in ((mistake, True), ("none", again), ("none", again)):
+                    self.source(now)
+                    _, found = self.backup(*FORMATS[0], "--set", "backup.reuse=yes")
+                    notes = {row["path"] for row in found["notes"] if why in row["reason"]}
+                    self.assertEqual(notes, {"a.mine", "c.mine"} if told else set(), found)
+                self.assertGreater(found["reused_bytes"], 0, found)
+
     def test_of_a_check(self):
         self.source("none")
         archive, _ = self.backup(*FORMATS[0])

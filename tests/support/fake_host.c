@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE 1 /* what is beyond C11: openat, strdup, PATH_MAX */
 #include "fake_host.h"
 
 #if __has_include("base/patterns.h") /* not where only the headers of plugins are */

@@ -123,7 +123,8 @@ HB_SIZEOF(struct hb_operand, 24);
 
 enum hb_command_flags {
     HB_COMMAND_READS = 1 /* it changes nothing in the home, which is not locked: an import that was
-                            interrupted is told of, and not completed */
+                            interrupted is told of, and not completed. Such a command stages
+                            nothing: stage_file() and stage_directory() fail */
 };
 
 /*
@@ -142,8 +143,9 @@ struct hb_hook_command {
     const char *end;     /* the help below the options, such as its exit codes; or NULL */
     /*
      * Of the command line: --KEY VALUE, --KEY alone of a HB_OPTION_BOOLEAN, and of a HB_OPTION_LIST
-     * once for each word. The key is not one of a global option. With `dry-run`, a boolean, nothing
-     * may be changed: event.dry_run.
+     * once for each word. The key is not one of a global option: then the command does not run, and
+     * `hbcore plugins check` says so. With `dry-run`, which is a boolean, nothing may be changed:
+     * event.dry_run.
      */
     const struct hb_option *const *options; /* option_count; may be NULL */
     size_t option_count;

@@ -198,7 +198,7 @@ struct hb_host {
     /*
      * Patterns of paths with the rules of gitignore(5), which hbcore(1) has under PATTERNS: for
      * filters above all. patterns_create() copies them; NULL: one can never match, which has been
-     * said through fail() with `key` in front, the name of the option that they come from.
+     * said through fail() with the section and `key` in front, the option that they come from.
      * patterns_match() says what they say of a path, below the home: non-zero, if they match it or
      * a directory on the way, and no later one takes it back. `type` is its enum hb_type. A
      * list is for one thread at a time, and remembers the last path: ask directory by directory.

@@ -20,6 +20,7 @@
  * `other` the second time with another version; `nameless` and `unversioned`, and `flags` and
  * `parts`, answer open() and limits() so that the host must refuse.
  */
+#define _DEFAULT_SOURCE 1 /* what is beyond C11: openat, pread, st_mtim, PATH_MAX */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -349,8 +350,10 @@ static int write_head(const struct odd *odd, struct upload *upload)
     char text[HEAD_BYTES + 1], head[HEAD_BYTES], path[PATH_MAX];
     struct stat status;
     if (!odd->plain) {
-        snprintf(head, sizeof head, "%s %s %llu", upload->head.version, upload->head.run,
-                 upload->head.bytes);
+        int length = snprintf(head, sizeof head, "%s %s %llu", upload->head.version,
+                              upload->head.run, upload->head.bytes);
+        if (length < 0 || (size_t)length >= sizeof head)
+            return -1;
         snprintf(text, sizeof text, "%-127s\n", head);
         return pwrite(upload->fd, text, HEAD_BYTES, 0) == HEAD_BYTES ? 0 : -1;
     }

@@ -90,7 +90,7 @@ const hb_filter_ops ops = {sizeof(hb_filter_ops), 0, verdict, nullptr, nullptr};
 const hb_plugin plugin = {sizeof(hb_plugin),
                           HB_ABI,
                           HB_KIND_FILTER,
-                          sizeof(hb_host),
+                          HB_SIZE_TO(hb_host, fail),
                           "size-limit",
                           "1.0",
                           "Leaves out files above a size",

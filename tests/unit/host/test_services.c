@@ -128,6 +128,8 @@ static void test_secret_commands(void **state)
     expect_none(test, "command:sh -c \"echo s3cret; echo one >&2; echo locked >&2; exit 4\"",
                 "sh: exit status 4: locked");
     assert_null(strstr(hb_failure_of(&test->run)->text, "s3cret"));
+    expect_none(test, "command:false", "false: exit status 1");
+    assert_null(strstr(hb_failure_of(&test->run)->text, "status 1:"));
     expect_none(test, "command:sh -c \"kill -9 $$\"", "sh: ended by signal 9");
     expect_none(test, "command:true", "true: is empty");
     expect_none(test, "command:head -c 1000000 /dev/zero", "head: is longer than 65536 bytes");

@@ -182,6 +182,7 @@ static void test_keeps(void **state)
         struct hb_keeps keeps;
         const char *why;
     } rows[] = {
+        {{.time_step = 1, .path_most = 1}, ".size = sizeof(struct hb_keeps)"},
         {{.size = 16, .time_step = 1, .path_most = 1}, "16 bytes long"},
         {{.size = sizeof keeps, .flags = 0x100, .time_step = 1, .path_most = 1}, "flags (0x100)"},
         {{.size = sizeof keeps, .time_step = 0, .path_most = 1}, "times to 0 ns"},
@@ -194,6 +195,59 @@ static void test_keeps(void **state)
         keeps = rows[i].keeps;
         expect(&table, "'keeps'", rows[i].why);
     }
+}
+
+/* What forgets its size is told so, and not that the rest is missing. */
+static void test_no_size(void **state)
+{
+    (void)state;
+    struct hb_option option = {.type = HB_OPTION_STRING, .key = "key", .help = "help"};
+    struct hb_operand operand = {.kind = HB_OPERAND_TEXT, .key = "key", .name = "KEY"};
+    const struct hb_option *const options[] = {&option};
+    const struct hb_operand *const operands[] = {&operand};
+    struct hb_hook_command command = {.name = "do-it", .summary = "do it", .about = "Does it."};
+    const struct hb_hook_command *const commands[] = {&command, NULL};
+    struct table table;
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++) {
+        fill(&table, kind);
+        table.ops.words[0] = 0;
+        expect(&table, "callbacks (ops) is 0: set .size = sizeof(struct hb_", hb_kind_name(kind));
+        fill(&table, kind);
+        table.plugin.size = 0;
+        expect(&table, "the size of its descriptor is 0", "sizeof(struct hb_plugin)");
+    }
+    fill(&table, HB_KIND_FILTER);
+    table.plugin.options = options;
+    table.plugin.option_count = 1;
+    expect(&table, "the size of its option 1 is 0", "sizeof(struct hb_option)");
+    fill(&table, HB_KIND_HOOK);
+    table.ops.hook.commands = commands;
+    expect(&table, "the size of a command of it is 0", "sizeof(struct hb_hook_command)");
+    command.size = sizeof command;
+    command.options = options;
+    command.option_count = 1;
+    expect(&table, "the size of option 1 of its command 'do-it' is 0", "sizeof(struct hb_option)");
+    option.size = sizeof option;
+    option.default_text = "";
+    option.key = "dry-run";
+    expect(&table, "option 'dry-run' of its command 'do-it'", "no boolean");
+    option.type = HB_OPTION_BOOLEAN;
+    option.default_text = "no";
+    command.operands = operands;
+    command.operand_count = 1;
+    expect(&table, "the size of operand 1 of its command 'do-it' is 0", "(struct hb_operand)");
+    operand.size = sizeof operand;
+    expect(&table, NULL, NULL);
+}
+
+/* A number without its top bit is another one. */
+static void test_abi(void **state)
+{
+    (void)state;
+    struct table table;
+    fill(&table, HB_KIND_FILTER);
+    table.plugin.abi = HB_ABI & ~HB_ABI_NOT_FROZEN;
+    expect(&table, "made for the frozen ABI 1", "it has ABI 1 (not frozen)");
 }
 
 static void test_options(void **state)
@@ -210,6 +264,9 @@ static void test_options(void **state)
     option.default_text = "known";
     option.flags = HB_OPTION_SECRET;
     expect(&table, "'key' is secret", "a default");
+    option.flags = HB_OPTION_SECRET | 0x4000;
+    expect(&table, "'key' has unknown flags", "(0x4000)");
+    option.flags = HB_OPTION_SECRET;
     option.default_text = "";
     expect(&table, NULL, NULL);
     option.choices = words;
@@ -222,7 +279,8 @@ int main(void)
         cmocka_unit_test(test_all_there), cmocka_unit_test(test_least),
         cmocka_unit_test(test_each_row),  cmocka_unit_test(test_short_table),
         cmocka_unit_test(test_flags),     cmocka_unit_test(test_keeps),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_options),   cmocka_unit_test(test_no_size),
+        cmocka_unit_test(test_abi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

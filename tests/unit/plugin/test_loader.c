@@ -230,6 +230,12 @@ static void test_kinds(void **state)
     (void)state;
     for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++)
         assert_int_equal(hb_kind_of(hb_kind_name(kind)), kind);
+    size_t bytes = 0;
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++) {
+        assert_contains(HB_KIND_NAMES, hb_kind_name(kind));
+        bytes += strlen(hb_kind_name(kind)) + (kind == HB_KIND_FORMAT ? 0 : strlen(", "));
+    }
+    assert_int_equal(strlen(HB_KIND_NAMES), bytes + strlen(" or ") - strlen(", "));
     assert_null(hb_kind_name(0));
     assert_null(hb_kind_name(HB_KIND_TRANSFORM));
     assert_int_equal(hb_kind_of("formats"), 0);

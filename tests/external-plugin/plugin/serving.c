@@ -3,6 +3,7 @@
  * A hook that uses the services of host.h, for the tests, and as an example of them. `do` in its
  * section says which: what comes of it is a line of the summary.
  */
+#define _POSIX_C_SOURCE 200809L /* O_DIRECTORY, O_CLOEXEC */
 #include <fcntl.h>
 #include <hbcore/hook.h>
 #include <stdlib.h>
