@@ -121,7 +121,7 @@ static void unknown_section(struct hb_load *load, const struct hb_ini_section *w
     if (near == NULL)
         hb_error_hint(&why,
                       "valid sections are %s, and [KIND:LABEL] for plugins, with KIND format, "
-                      "content, filter or hook",
+                      "content, filter, hook or store",
                       valid);
     else if (labelled)
         hb_error_hint(&why, "did you mean [%.*s:%s]?", length, near,
