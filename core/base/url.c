@@ -63,7 +63,9 @@ char *hb_url_file(const char *place)
     for (size_t i = 0; i < sizeof starts / sizeof *starts && from == NULL; i++)
         if (strncasecmp(place, starts[i], strlen(starts[i])) == 0)
             from = place + strlen(starts[i]) - 1;
-    if (from == NULL || from[1] == '/') /* "file://HOST" is of another machine */
+    /* "file://HOST" is of another machine. */
+    bool host = from != NULL && from == place + strlen("file:") && from[1] == '/';
+    if (from == NULL || host)
         return NULL;
     char *path = hb_copy_text(from), *to = path;
     for (; *from != '\0'; from++) {

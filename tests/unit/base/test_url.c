@@ -45,6 +45,8 @@ static void test_files(void **state)
         {"file:///a%", "/a%"},
         {"file:///%zz", "/%zz"},
         {"file:///", "/"},
+        {"file:////a", "//a"},
+        {"file://localhost//a/", "//a/"},
         {"FILE://LocalHost/A/", "/A/"},
     };
     static const char *const none[] = {"file:a", "file://host/a", "/file:/a", "file",
