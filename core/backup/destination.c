@@ -153,6 +153,11 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         destination->path = hb_copy_text(path);
         return HB_OK;
     }
+    if (hb_url_is_slip(path)) {
+        hb_error_set(error, HB_STATUS_FATAL, "%s: %s", path, HB_URL_SLIP);
+        error->wrong_use = true;
+        return HB_STATUS_FATAL;
+    }
     char *full = hb_expand_path(path);
     if (hb_url_scheme(full) > 0) {
         find_object(full, default_name, suffixes, destination);

@@ -71,6 +71,8 @@ char *hb_expand_path(const char *path)
     char *of_url = hb_url_file(path);
     if (of_url != NULL)
         return of_url;
+    if (hb_url_scheme(path) > 0)
+        return hb_url_lower(path, hb_url_scheme(path));
     static const char *const variables[] = {"$HOME", "${HOME}"};
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         size_t length = strlen(variables[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A place that the user names is a path, or a URL: a scheme of lower-case letters, digits and '-',
- * and "://". A path that begins so can be written "./s3://…".
+ * A place that the user names is a path, or a URL: a scheme (a letter, then letters, digits, '+',
+ * '-' and '.'; case does not count) and "://". A path that begins so can be written "./s3://…".
  */
 #ifndef HB_URL_H
 #define HB_URL_H
@@ -11,6 +11,20 @@
 
 /* The bytes of its scheme; 0: it is a path. */
 size_t hb_url_scheme(const char *place);
+
+bool hb_url_is_scheme(const char *text);
+
+/* The same with its first `bytes` in lower case, as schemes are compared. Caller frees. */
+char *hb_url_lower(const char *url, size_t bytes);
+
+/*
+ * Does it look like a URL, though what stands in front of "://" is no scheme ("my_box://x")? Nobody
+ * means a directory "my_box:".
+ */
+bool hb_url_is_slip(const char *place);
+#define HB_URL_SLIP                                                                                \
+    "is no URL, because a scheme is a letter, then letters, digits, '+', '-' and '.'; if it is a " \
+    "path, write ./ in front of it"
 
 /* What is named behind "SCHEME://". Only of a URL. */
 const char *hb_url_name(const char *url);

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "config/config_file.h"
 #include "config/ini_text.h"
 #include "config/load_values.h"
@@ -131,6 +132,29 @@ static void unknown_section(struct hb_load *load, const struct hb_ini_section *w
 
 /* ---- plugins' sections --------------------------------------------------------------------- */
 
+/* The label of a store: it stands in front of "://". */
+static bool check_scheme(struct hb_load *load, const struct hb_ini_section *written)
+{
+    struct hb_error why;
+    const char *label = strchr(written->name, ':') + 1;
+    if (hb_url_is_scheme(label) && strcmp(label, "file") != 0)
+        return true;
+    if (strcmp(label, "file") == 0) {
+        hb_error_set(&why, HB_STATUS_FATAL,
+                     "section [%s]: file:// is reserved for the files of this machine",
+                     written->name);
+        hb_error_hint(&why, "choose another label for the store");
+    } else {
+        hb_error_set(&why, HB_STATUS_FATAL,
+                     "section [%s] has %s after the ':': the label of a store begins its URLs",
+                     written->name, *label == '\0' ? "no label" : "an invalid label");
+        hb_error_hint(&why, "begin it with a letter, and go on with letters, digits, '+', '-' and "
+                            "'.'; in URLs case does not count");
+    }
+    complain_section(load, written, &why);
+    return false;
+}
+
 static bool check_label(struct hb_load *load, const struct hb_ini_section *written)
 {
     static const char valid[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -223,7 +247,7 @@ static void make_plugin_section(struct hb_load *load, const struct hb_ini_sectio
                                 uint32_t kind)
 {
     size_t problems = load->problem_count + load->more_problems;
-    if (!check_label(load, written))
+    if (!(kind == HB_KIND_STORE ? check_scheme(load, written) : check_label(load, written)))
         return;
     const struct hb_ini_entry *entry = hb_ini_entry(written, "plugin");
     const char *name = plugin_of(written);

@@ -2,6 +2,7 @@
 #include "config/ini_text.h"
 
 #include "base/memory.h"
+#include "base/url.h"
 #include <ini.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -47,10 +48,17 @@ static void refuse(struct reader *reader, const struct hb_error *error)
 
 /* ---- the tree ------------------------------------------------------------------------------ */
 
+/* The label of a store is the scheme of its URLs, and kept in lower case. Caller frees. */
+static char *kept_name(const char *name)
+{
+    return hb_url_lower(name, strncmp(name, "store:", 6) == 0 ? strlen(name) : 0);
+}
+
 struct hb_ini_section *hb_ini_section(const struct hb_ini *ini, const char *name)
 {
+    HB_AUTO_FREE char *kept = kept_name(name);
     for (size_t i = 0; i < ini->count; i++)
-        if (strcmp(ini->sections[i].name, name) == 0)
+        if (strcmp(ini->sections[i].name, kept) == 0)
             return &ini->sections[i];
     return NULL;
 }
@@ -67,7 +75,7 @@ static struct hb_ini_section *add_section(struct hb_ini *ini, const char *name, 
 {
     ini->sections = hb_resize(ini->sections, ini->count + 1, sizeof *ini->sections);
     struct hb_ini_section *section = &ini->sections[ini->count++];
-    *section = (struct hb_ini_section){.name = hb_copy_text(name), .line = line};
+    *section = (struct hb_ini_section){.name = kept_name(name), .line = line};
     return section;
 }
 
@@ -343,7 +351,8 @@ static int found(void *context, const char *name, const char *key, const char *v
     if (reader->kind == LINE_NOTHING || reader->section == 0)
         return 0;
     struct hb_ini_section *section = &reader->ini->sections[reader->section - 1];
-    if (strcmp(section->name, name) != 0)
+    HB_AUTO_FREE char *kept = kept_name(name);
+    if (strcmp(section->name, kept) != 0)
         return 0;
     if (reader->kind == LINE_CONTINUATION) {
         add_line(&section->entries[section->count - 1], value, reader->line);

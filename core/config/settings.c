@@ -36,14 +36,15 @@ static const char *place_problem(const char *text, bool in_file)
 static const char *archives_problem(const char *text, bool in_file)
 {
     HB_AUTO_FREE char *path = hb_expand_path(text);
-    return place_problem(text, in_file && hb_url_scheme(path) == 0);
+    return hb_url_is_slip(path) ? HB_URL_SLIP
+                                : place_problem(text, in_file && hb_url_scheme(path) == 0);
 }
 
 /* Of a preset: below the home. */
 static const char *preset_problem(const char *text, bool in_file)
 {
     (void)in_file;
-    return hb_path_unexpanded(text);
+    return hb_url_is_slip(text) ? HB_URL_SLIP : hb_path_unexpanded(text);
 }
 
 static const char *prefix_problem(const char *text, bool in_file)

@@ -49,6 +49,14 @@ static struct hb_stores *stores_of(struct hb_run *run)
     return run->stores;
 }
 
+/* In lower case, as labels of sections are. Caller frees. */
+static char *scheme_of(const char *url)
+{
+    size_t bytes = hb_url_scheme(url);
+    HB_AUTO_FREE char *scheme = hb_copy_bytes(url, bytes);
+    return hb_url_lower(scheme, bytes);
+}
+
 /* ---- which one ------------------------------------------------------------------------------- */
 
 static const struct hb_section *section_of(const struct hb_config *config, const char *scheme)
@@ -119,7 +127,7 @@ static int find_plugin(const struct hb_config *config, const char *scheme, const
 int hb_store_known(const struct hb_config *config, const char *url, struct hb_error *error)
 {
     const struct hb_library *library;
-    HB_AUTO_FREE char *scheme = hb_copy_bytes(url, hb_url_scheme(url));
+    HB_AUTO_FREE char *scheme = scheme_of(url);
     return section_of(config, scheme) != NULL ? HB_OK
                                               : find_plugin(config, scheme, url, &library, error);
 }
@@ -159,7 +167,7 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
                   struct hb_error *error)
 {
     struct hb_stores *stores = stores_of(run);
-    HB_AUTO_FREE char *scheme = hb_copy_bytes(url, hb_url_scheme(url));
+    HB_AUTO_FREE char *scheme = scheme_of(url);
     for (size_t i = 0; i < stores->count; i++)
         if (strcmp(stores->all[i]->scheme, scheme) == 0) {
             *store = &stores->all[i]->store;

@@ -277,6 +277,35 @@ class Whole(Odd):
         self.run_it("backup", "-o", "./odd://x.zip", cwd=self.dir)
         self.assertTrue((self.dir / "odd:" / "x.zip").exists())
 
+    def test_schemes(self):
+        """RFC 3986: case does not count, and '_' is in none; nothing that looks like a URL becomes a path."""
+        for far in ("Far", "FAR", "far"):
+            self.ini.write_text(self.ini.read_text().replace("[store:off]", f"[store:{far}.Box+2]").replace("= off://", "= OFF.box+2://")
+                                .replace("OFF.box", f"{far}.Box"))
+            made = json.loads(self.run_it("--json", "backup", "--preset", "nightly", cwd=self.dir).stdout)["archive"]
+            self.assertTrue(made.startswith("far.box+2://bucket/n/"), made)
+            self.run_it("verify", made.replace("far.box", "Far.BOX"))
+            self.run_it("--set", f"store:{far.upper()}.BOX+2.root={self.root}", "verify", made)
+            self.run_it("backup", "-o", f"{far.swapcase()}.box+2://y-{far}.zip", cwd=self.dir)
+            self.ini.write_text(self.ini.read_text().replace(f"[store:{far}.Box+2]", "[store:off]").replace(f"= {far}.Box+2:", "= off:"))
+        for slip in ("My_Box://x", "2box://x.zip", "my box://x"):
+            for words in (("-o", slip), ("--preset", "nightly", "-o", slip)):
+                done = self.run_it("backup", *words, cwd=self.dir, expect=2)
+                self.assertIn(f"{slip}: is no URL".encode(), done.stderr)
+                self.assertIn(b"write ./ in front of it", done.stderr)
+            done = self.run_it("--set", f"preset:nightly.directory={slip}", "backup", "--preset", "nightly", cwd=self.dir, expect=2)
+            self.assertIn(b"is no URL", done.stderr)
+        self.assertIn(b"no store is called 'nowhere'", self.run_it("backup", "-o", "NoWhere://x.zip", cwd=self.dir, expect=2).stderr)
+        (self.dir / "My_Box:").mkdir()
+        self.run_it("backup", "-o", "./My_Box://x.zip", cwd=self.dir)
+        self.run_it("verify", self.dir / "My_Box:" / "x.zip")
+        (self.dir / "into").mkdir()
+        for place in (f"file://{self.dir}/into", f"FILE://LocalHost{self.dir}/into/", f"file:{self.dir}/into/"):
+            made = json.loads(self.run_it("--json", "backup", "-o", place).stdout)["archive"]
+            self.assertEqual(os.path.dirname(made), f"{self.dir}/into")
+        self.assertIn(b"file:///DIRECTORY/NAME", self.run_it("backup", "-o", "File://elsewhere/x.zip", cwd=self.dir, expect=2).stderr)
+        self.assertFalse([path.name for path in self.dir.iterdir() if ":" in path.name and path.name != "My_Box:"])
+
     def test_listed_twice(self):
         """Page after page a listing may name an object again: it is one all the same."""
         for _ in range(3):

@@ -126,6 +126,13 @@ static void test_unknown(void **state)
     expect_error(*state, "[zzzzzzzzzzzz]\n", 1, "unknown section", "[KIND:LABEL]");
     expect_error(*state, "[filter:]\n", 1, "no label after the ':'", "in a label");
     expect_error(*state, "[filter:a b]\n", 1, "an invalid label", "in a label");
+    expect_error(*state, "[store:My_Box]\n", 1, "the label of a store begins its URLs",
+                 "letters, digits, '+', '-' and '.'");
+    expect_error(*state, "[store:3s]\n", 1, "an invalid label", "begin it with a letter");
+    expect_error(*state, "[store:]\n", 1, "no label", "begin it with a letter");
+    expect_error(*state, "[store:File]\n", 1, "file:// is reserved", "another label");
+    expect_error(*state, "[backup]\ndirectory = My_Box://n\n", 2, "is no URL", "");
+    expect_error(*state, "[preset:x]\ndirectory = My_Box://n\n", 2, "is no URL", "");
     expect_error(*state, PLUGINS "[filter:good-filter]\nlevle = 3\n", 4, "unknown key 'levle'",
                  "did you mean 'level'?");
     expect_error(*state, PLUGINS "[filter:x]\nplugin = good-fliter\n", 4,

@@ -164,6 +164,12 @@ static void test_flags(void **state)
         table.ops.words[1] |= 0x40000;
         expect(&table, "unknown flags", "0x40000");
     }
+    fill(&table, HB_KIND_FORMAT);
+    for (size_t i = 0; hb_needs[i].kind != 0; i++)
+        if (hb_needs[i].kind == HB_KIND_FORMAT)
+            clear(&table, hb_needs[i].offset);
+    table.ops.format.list = NULL;
+    expect(&table, "HB_FORMAT_INDEX_AT_END", "list");
     fill(&table, HB_KIND_CONTENT);
     table.ops.content.head_bytes = 4097;
     expect(&table, "4097", "4096 are the most");
