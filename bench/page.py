@@ -39,7 +39,7 @@ def block(found, page):
     results, counted = ((found[name] or [None])[-1] for name in ("results", "instructions"))
     grown, parts = found["growth"], []
     if results or grown:
-        parts += ["## Targets", targets.table(results, grown)]
+        parts += ["## Targets", targets.COUNTS, targets.table(results, grown)]
     if results:
         parts += ["## Times", *report.heading(results),
                   *(part for made in results["runs"] for part in report.sections(results, made, "###"))]

@@ -78,8 +78,8 @@ def warnings(arguments, corpora):
     rows = []
     load = os.getloadavg()[0]
     if load > QUIET_LOAD * peers.CPUS:
-        rows.append(f"the load average is {load:.2f}: other programs are running; the times are "
-                    "not to be relied upon")
+        rows.append(f"the load average was {load:.2f} at the start; a row whose runs other programs disturbed "
+                    "says 'others'. Compare ratios: programs of one round took turns")
     size = sum(check.load(directory)["bytes"] for directory in corpora)
     factor = rounds.SPACE_FACTOR + arguments.large
     if shutil.disk_usage(arguments.work).free < factor * size:

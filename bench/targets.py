@@ -100,6 +100,10 @@ def reading(measured):
     return found
 
 
+COUNTS = ("A target is reached if each column with a figure reaches it. As they are, only hbcore flushes: the targets of a\n"
+          "restore are about the other two columns.")
+
+
 def judged(bound, values, ways=(AS_IS, NEITHER, BOTH)):
     """Whether a target was reached; where not always, when not. `ways`: those that it is about."""
     there = {way: values[way] for way in ways if values.get(way) is not None}

@@ -52,6 +52,7 @@ class Wings(unittest.TestCase):
         self.assertEqual({name for name, _ in circles}, {"core", *plugins}, text)
         self.assertEqual([name for name, count in circles if count != "0"], [], text)
         self.assertEqual(re.findall(r"; up: (\d+)", text), ["0"], text)
+        self.assertNotIn("without a place in the order", text)
 
     def test_the_check_can_fail(self):
         self.assertEqual(wrong("files", '#include "host/run.h"\n'), ["host/run.h"])
