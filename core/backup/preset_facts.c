@@ -26,9 +26,9 @@ static bool read_facts(const struct hb_preset_archives *archives, struct hb_pres
     if (listed == NULL ||
         !hb_listed_facts_read(archives->store, listed, &archives->key, &row->facts, &seal))
         return false;
-    row->other_installation = seal == HB_FACTS_SEALED_ELSEWHERE;
-    row->facts_fit = row->facts.length == (uint64_t)row->status.st_size &&
-                     (is_local(archives) || has_its_run(row->kept.name, &row->facts));
+    bool of_the_name = is_local(archives) || has_its_run(row->kept.name, &row->facts);
+    row->other_installation = of_the_name && seal == HB_FACTS_SEALED_ELSEWHERE;
+    row->facts_fit = of_the_name && row->facts.length == (uint64_t)row->status.st_size;
     return row->facts_fit && seal == HB_FACTS_SEALED_HERE;
 }
 

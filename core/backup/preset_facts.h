@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the facts beside an archive of a preset say of it (archive/facts.h), and what of that is
- * believed.
+ * believed. The seal of those in a store covers the archive's name as well.
  *
  * Whoever can write into a directory can put facts there: of an archive that is not complete,
  * another home's, those of another archive, with any time. So they are weighed:
  *
  *     facts                                             the archive
- *     sealed by this installation, of its length,       not asked; in a directory of this machine
- *       of this home at this place                        asked before a decision rests on it, see
- *                                                         preset_prune.c
+ *     sealed by this installation, of its length,       not asked, until a decision rests on it:
+ *       of this home at this place                        see preset_prune.c
  *     sealed by this installation, of another home      in a store not asked, here asked for its
  *                                                         home's name; else the facts say whose
  *     sealed by another, not sealed, of another         asked, and its trailer decides

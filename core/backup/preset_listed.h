@@ -35,6 +35,10 @@ struct hb_preset_query {
 /* The name of an object there. Caller frees. */
 char *hb_preset_object_name(const struct hb_preset_archives *archives, const char *name);
 
+/* Has it been removed since it was listed? Not where that cannot be told. */
+bool hb_preset_is_gone(const struct hb_preset_archives *archives,
+                       const struct hb_preset_archive *row);
+
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
 
