@@ -5,9 +5,6 @@
 #include "host/archive_name.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-enum { LEFT_OVER_SECONDS = 24 * 60 * 60 };
 
 void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *object, size_t above)
 {
@@ -89,16 +86,4 @@ bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_f
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)
 {
     hb_store_remove(store, listed->object, listed->version);
-}
-
-void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,
-                         const char *prefix, const char *home)
-{
-    int64_t before = ((int64_t)time(NULL) - LEFT_OVER_SECONDS) * 1000000000;
-    uint64_t swept = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (!list->rows[i].paired && list->rows[i].written != 0 && list->rows[i].written < before)
-            hb_listed_facts_remove(store, &list->rows[i]);
-    if (HB_CAN(store->ops, sweep))
-        store->ops->sweep(store->self, prefix, home, before, &swept);
 }

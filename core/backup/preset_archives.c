@@ -100,7 +100,7 @@ static int read_rows(const struct hb_preset_query *query, struct hb_preset_archi
             status = HB_STATUS_CANCELLED;
         /* its own home has pruned it, say: then there is nothing to tell of */
         if (status == HB_OK && row->kept.whose == HB_HOME_UNTOLD && row->version != NULL &&
-            hb_preset_is_gone(archives, row))
+            hb_preset_is_gone(archives, row->kept.name))
             hb_row_clear(row);
         else
             archives->rows[stay++] = *row;

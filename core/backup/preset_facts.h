@@ -37,4 +37,12 @@ void hb_row_weigh_facts(const struct hb_preset_query *query,
 bool hb_row_has_head(const struct hb_preset_archives *archives,
                      const struct hb_preset_archive *row);
 
+/*
+ * Removes facts whose archive is not there, and what uploads left behind, a day later: until then
+ * it may be that of a run that goes on. Only facts that this installation or this home has made; a
+ * file that only has such a name is somebody's.
+ */
+void hb_preset_sweep(const struct hb_preset_query *query,
+                     const struct hb_preset_archives *archives);
+
 #endif

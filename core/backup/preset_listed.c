@@ -21,13 +21,12 @@ char *hb_preset_object_name(const struct hb_preset_archives *archives, const cha
     return hb_text("%s%s%s", above, *above == '\0' ? "" : "/", name);
 }
 
-bool hb_preset_is_gone(const struct hb_preset_archives *archives,
-                       const struct hb_preset_archive *row)
+bool hb_preset_is_gone(const struct hb_preset_archives *archives, const char *archive)
 {
     struct hb_opened opened;
     if (archives->store == &archives->local.store)
-        return hb_local_still(&archives->local, row->kept.name, row->version) == -ENOENT;
-    HB_AUTO_FREE char *name = hb_preset_object_name(archives, row->kept.name);
+        return hb_local_still(&archives->local, archive, "") == -ENOENT;
+    HB_AUTO_FREE char *name = hb_preset_object_name(archives, archive);
     int status = hb_store_open_name(archives->store, name, NULL, &opened);
     if (status == HB_OK)
         hb_opened_close(&opened);

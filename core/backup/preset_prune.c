@@ -60,7 +60,7 @@ static void replace(struct hb_preset_archive *row, struct hb_preset_archive *fre
 /* Nothing can be told of it now. */
 static void give_up(const struct question *question, struct hb_preset_archive *row, const char *why)
 {
-    row->gone = hb_preset_is_gone(question->archives, row);
+    row->gone = hb_preset_is_gone(question->archives, row->kept.name);
     row->kept.complete = HB_CANNOT_TELL;
     hb_row_cannot_tell(row, row->kept.name, why);
 }
@@ -240,8 +240,6 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
     settle(&question, keep);
     request.count = archives->count;
     hb_prune_rows(&request);
-    if (dry_run || archives->store == NULL)
-        return;
-    HB_AUTO_FREE char *start = hb_preset_object_name(archives, query->prefix);
-    hb_facts_list_sweep(&archives->facts, archives->store, start, query->id->id);
+    if (!dry_run && archives->store != NULL)
+        hb_preset_sweep(query, archives);
 }
