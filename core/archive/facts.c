@@ -26,18 +26,20 @@ static void put_number(json_t *object, const char *key, uint64_t number)
     json_object_set_new(object, key, json_integer((json_int_t)number));
 }
 
-static void seal_of(json_t *object, const unsigned char *key, unsigned char seal[HB_SEAL_BYTES])
+static void seal_of(json_t *object, const char *name, const unsigned char *key,
+                    unsigned char seal[HB_SEAL_BYTES])
 {
     static const char purpose[] = "facts 1"; /* the key seals other things as well */
     struct hmac_sha256_ctx hash;
     HB_AUTO_FREE char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
     hmac_sha256_set_key(&hash, HB_SEAL_BYTES, key);
     hmac_sha256_update(&hash, sizeof purpose, (const uint8_t *)purpose);
+    hmac_sha256_update(&hash, strlen(name) + 1, (const uint8_t *)name);
     hmac_sha256_update(&hash, text == NULL ? 0 : strlen(text), (const uint8_t *)text);
     hmac_sha256_digest(&hash, HB_SEAL_BYTES, seal);
 }
 
-char *hb_facts_text(const struct hb_facts *facts, const unsigned char *key)
+char *hb_facts_text(const struct hb_facts *facts, const char *name, const unsigned char *key)
 {
     json_t *object = json_object();
     put_number(object, "version", VERSION);
@@ -57,7 +59,7 @@ char *hb_facts_text(const struct hb_facts *facts, const unsigned char *key)
     put_number(object, "ended", (uint64_t)facts->ended);
     if (key != NULL) {
         unsigned char seal[HB_SEAL_BYTES];
-        seal_of(object, key, seal);
+        seal_of(object, name, key, seal);
         put_hex(object, "mac", seal, sizeof seal);
     }
     HB_AUTO_FREE char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
@@ -148,14 +150,15 @@ bool hb_facts_have_seal(const void *data, size_t bytes)
     return sealed;
 }
 
-bool hb_facts_are_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES])
+bool hb_facts_are_sealed(const void *data, size_t bytes, const char *name,
+                         const unsigned char key[HB_SEAL_BYTES])
 {
     unsigned char there[HB_FACTS_HASH], seal[HB_SEAL_BYTES], differs = 0;
     json_t *object = object_of(data, bytes);
     bool sealed = object != NULL && take_hex(object, "mac", there);
     if (sealed) {
         json_object_del(object, "mac");
-        seal_of(object, key, seal);
+        seal_of(object, name, key, seal);
         for (size_t i = 0; i < sizeof seal; i++)
             differs |= there[i] ^ seal[i];
     }

@@ -10,8 +10,9 @@
  * since 1970), length (of the archive, in bytes), head (SHA-256 of its first HB_FACTS_HEAD bytes),
  * reasons (why it is incomplete: how many; 0: it is complete), files, directories, databases,
  * bytes (of content), and mac: an HMAC-SHA256 of all that with the key of the installation
- * (files/state_key.h), missing where there is none. Only facts with the mac of this installation
- * are believed (backup/preset_facts.h).
+ * (files/state_key.h), missing where there is none. In a store, where nothing is renamed, it covers
+ * the name of the archive, too: there facts are of no other. Only facts with the mac of this
+ * installation are believed (backup/preset_facts.h).
  *
  * Facts belong to the archive whose length and head are those that they name (the head is for who
  * has the bytes at hand). An archive without them, or with others, is asked itself.
@@ -34,16 +35,17 @@ struct hb_facts {
     int64_t started, ended;
 };
 
-/* The text; with a key, sealed. Caller frees. */
-char *hb_facts_text(const struct hb_facts *facts, const unsigned char *key);
+/* The text; with a key, sealed; `name`: of the archive in a store, else "". Caller frees. */
+char *hb_facts_text(const struct hb_facts *facts, const char *name, const unsigned char *key);
 
 /* The same back. False: these are none, or of a later version. */
 bool hb_facts_parse(const void *data, size_t bytes, struct hb_facts *facts);
 
 /* Were they sealed, whatever the key? */
 bool hb_facts_have_seal(const void *data, size_t bytes);
-/* Were they sealed with this key, and are they as they were then? */
-bool hb_facts_are_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES]);
+/* Were they sealed with this key for that name, and are they as they were then? */
+bool hb_facts_are_sealed(const void *data, size_t bytes, const char *name,
+                         const unsigned char key[HB_SEAL_BYTES]);
 
 /* Of a home with that id at that path. */
 void hb_facts_place(const char *id, const char *path, char place[HB_PLACE_BYTES]);

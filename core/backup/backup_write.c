@@ -13,6 +13,7 @@
 #include "backup/read_back.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "files/io.h"
 #include "host/failure.h"
@@ -503,7 +504,8 @@ static int make_facts(const struct writing *writing, char **text)
     memcpy(facts.home, writing->request->id->id, sizeof facts.home);
     memcpy(facts.run, destination->run, sizeof destination->run);
     snprintf(facts.stamp, sizeof facts.stamp, "%s", writing->request->stamp);
-    *text = hb_facts_text(&facts, backup->key.known ? backup->key.key : NULL);
+    *text = hb_facts_text(&facts, destination->store == NULL ? "" : hb_base_name(destination->path),
+                          backup->key.known ? backup->key.key : NULL);
     return HB_OK;
 }
 

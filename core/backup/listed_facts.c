@@ -5,9 +5,6 @@
 #include "host/archive_name.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-enum { LEFT_OVER_SECONDS = 24 * 60 * 60 };
 
 void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *object, size_t above)
 {
@@ -56,12 +53,14 @@ void hb_facts_list_clear(struct hb_facts_list *list)
 }
 
 /* An installation that has a key, but cannot read it, cannot tell. */
-static enum hb_facts_seal seal_of(const void *text, size_t bytes, const struct hb_state_key *key)
+static enum hb_facts_seal seal_of(const void *text, size_t bytes, const char *archive,
+                                  const struct hb_state_key *key)
 {
     if (!hb_facts_have_seal(text, bytes) || (!key->known && key->exists))
         return HB_FACTS_NOT_SEALED;
-    return key->known && hb_facts_are_sealed(text, bytes, key->key) ? HB_FACTS_SEALED_HERE
-                                                                    : HB_FACTS_SEALED_ELSEWHERE;
+    return key->known && hb_facts_are_sealed(text, bytes, archive, key->key)
+               ? HB_FACTS_SEALED_HERE
+               : HB_FACTS_SEALED_ELSEWHERE;
 }
 
 bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
@@ -76,23 +75,15 @@ bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_f
     hb_opened_close(&opened);
     if (got <= 0 || !hb_facts_parse(text, (size_t)got, facts))
         return false;
-    *seal = seal_of(text, (size_t)got, key);
+    HB_AUTO_FREE char *archive =
+        store->instance == NULL
+            ? hb_copy_text("") /* there it may be renamed */
+            : hb_copy_bytes(own_name(listed), strlen(own_name(listed)) - strlen(HB_FACTS_SUFFIX));
+    *seal = seal_of(text, (size_t)got, archive, key);
     return true;
 }
 
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)
 {
     hb_store_remove(store, listed->object, listed->version);
-}
-
-void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,
-                         const char *prefix, const char *home)
-{
-    int64_t before = ((int64_t)time(NULL) - LEFT_OVER_SECONDS) * 1000000000;
-    uint64_t swept = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (!list->rows[i].paired && list->rows[i].written != 0 && list->rows[i].written < before)
-            hb_listed_facts_remove(store, &list->rows[i]);
-    if (HB_CAN(store->ops, sweep))
-        store->ops->sweep(store->self, prefix, home, before, &swept);
 }

@@ -39,14 +39,7 @@ void hb_facts_list_clear(struct hb_facts_list *list);
 bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
                           const struct hb_state_key *key, struct hb_facts *facts,
                           enum hb_facts_seal *seal);
-/* What stays of them, a later run sweeps. */
+/* What stays of them, a later run sweeps (preset_facts.h). */
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed);
-
-/*
- * Removes those whose archive is not there, and what uploads left behind, a day later: until then
- * it may be that of a run that goes on. `prefix`: of the names of objects.
- */
-void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,
-                         const char *prefix, const char *home);
 
 #endif

@@ -78,21 +78,6 @@ static int add_if_archive(void *context, const struct hb_object *object)
     return hb_interrupt_signal() != 0 ? HB_STATUS_CANCELLED : 0;
 }
 
-/* Between the list and now its own home has pruned it, say: then there is nothing to tell of. */
-static bool is_gone(const struct hb_preset_archives *archives, const struct hb_preset_archive *row)
-{
-    struct hb_opened opened;
-    if (row->kept.whose != HB_HOME_UNTOLD || row->version == NULL)
-        return false;
-    if (archives->store == &archives->local.store)
-        return hb_local_still(&archives->local, row->kept.name, row->version) == -ENOENT;
-    HB_AUTO_FREE char *name = hb_preset_object_name(archives, row->kept.name);
-    int status = hb_store_open_name(archives->store, name, NULL, &opened);
-    if (status == HB_OK)
-        hb_opened_close(&opened);
-    return status == HB_STATUS_NOMATCH;
-}
-
 static int read_rows(const struct hb_preset_query *query, struct hb_preset_archives *archives)
 {
     size_t stay = 0;
@@ -113,7 +98,9 @@ static int read_rows(const struct hb_preset_query *query, struct hb_preset_archi
         }
         if (hb_interrupt_signal() != 0)
             status = HB_STATUS_CANCELLED;
-        if (status == HB_OK && is_gone(archives, row))
+        /* its own home has pruned it, say: then there is nothing to tell of */
+        if (status == HB_OK && row->kept.whose == HB_HOME_UNTOLD && row->version != NULL &&
+            hb_preset_is_gone(archives, row->kept.name))
             hb_row_clear(row);
         else
             archives->rows[stay++] = *row;

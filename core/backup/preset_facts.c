@@ -4,6 +4,9 @@
 #include "base/memory.h"
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { LEFT_OVER_SECONDS = 24 * 60 * 60 };
 
 static bool is_local(const struct hb_preset_archives *archives)
 {
@@ -26,9 +29,9 @@ static bool read_facts(const struct hb_preset_archives *archives, struct hb_pres
     if (listed == NULL ||
         !hb_listed_facts_read(archives->store, listed, &archives->key, &row->facts, &seal))
         return false;
-    row->other_installation = seal == HB_FACTS_SEALED_ELSEWHERE;
-    row->facts_fit = row->facts.length == (uint64_t)row->status.st_size &&
-                     (is_local(archives) || has_its_run(row->kept.name, &row->facts));
+    bool of_the_name = is_local(archives) || has_its_run(row->kept.name, &row->facts);
+    row->other_installation = of_the_name && seal == HB_FACTS_SEALED_ELSEWHERE;
+    row->facts_fit = of_the_name && row->facts.length == (uint64_t)row->status.st_size;
     return row->facts_fit && seal == HB_FACTS_SEALED_HERE;
 }
 
@@ -117,4 +120,36 @@ void hb_row_weigh_facts(const struct hb_preset_query *query,
         if (row->other_installation)
             tell_installation(row);
     }
+}
+
+/* ---- sweeping ------------------------------------------------------------------------------ */
+
+/* An archive may have come since the list was made, or be a link, which is not listed. */
+static bool is_left_over(const struct hb_preset_query *query,
+                         const struct hb_preset_archives *archives,
+                         const struct hb_listed_facts *listed)
+{
+    struct hb_facts facts;
+    enum hb_facts_seal seal;
+    const char *name = listed->object + listed->above;
+    HB_AUTO_FREE char *archive = hb_copy_bytes(name, hb_facts_stem(name));
+    return hb_preset_is_gone(archives, archive) &&
+           hb_listed_facts_read(archives->store, listed, &archives->key, &facts, &seal) &&
+           (seal == HB_FACTS_SEALED_HERE || hb_home_id_is(query->id, facts.home));
+}
+
+void hb_preset_sweep(const struct hb_preset_query *query, const struct hb_preset_archives *archives)
+{
+    int64_t before = ((int64_t)time(NULL) - LEFT_OVER_SECONDS) * 1000000000;
+    uint64_t swept = 0;
+    const struct hb_store *store = archives->store;
+    for (size_t i = 0; i < archives->facts.count; i++) {
+        const struct hb_listed_facts *listed = &archives->facts.rows[i];
+        if (!listed->paired && listed->written != 0 && listed->written < before &&
+            is_left_over(query, archives, listed))
+            hb_listed_facts_remove(store, listed);
+    }
+    HB_AUTO_FREE char *start = hb_preset_object_name(archives, query->prefix);
+    if (HB_CAN(store->ops, sweep))
+        store->ops->sweep(store->self, start, query->id->id, before, &swept);
 }

@@ -35,6 +35,9 @@ struct hb_preset_query {
 /* The name of an object there. Caller frees. */
 char *hb_preset_object_name(const struct hb_preset_archives *archives, const char *name);
 
+/* Does nothing of any kind have the name of an archive, now? No where that cannot be told. */
+bool hb_preset_is_gone(const struct hb_preset_archives *archives, const char *archive);
+
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
 

@@ -2,12 +2,12 @@
 /*
  * Which archives of a preset stay, and removing the others.
  *
- * In a directory of this machine nothing rests on facts alone: who can put facts of one archive
- * beside another, of the same length, could have the newest complete one taken for an older one. So
- * what is to go, and the one that lets it go, are asked themselves. If a trailer says something
- * else than the facts, it counts, and all is decided anew. Those that stay anyway are not read.
- *
- * In a store that would cost much, and facts are bound to the name there.
+ * Nothing rests on facts alone. The one that lets others go is asked itself: it may have been
+ * overwritten since its facts were sealed. In a directory of this machine, so is what is to go: who
+ * can put facts of one archive beside another, of the same length, could have the newest complete
+ * one taken for an older one. In a store facts are bound to the name, and what goes is not read. If
+ * a trailer says something else than the facts, it counts, and all is decided anew. Those that stay
+ * anyway are not read.
  */
 #include "backup/preset_prune.h"
 
@@ -30,21 +30,9 @@ struct question {
 
 /* ---- asking the archive -------------------------------------------------------------------- */
 
-/* Its facts say that it is complete. That it is there, the store says once more. */
-static enum hb_answer is_still_there(const struct hb_preset_archives *archives, size_t number)
+static bool is_local(const struct question *question)
 {
-    struct hb_opened opened;
-    struct hb_preset_archive *row = &archives->rows[number];
-    HB_AUTO_FREE char *name = hb_preset_object_name(archives, row->kept.name);
-    int status = hb_store_open_name(archives->store, name, row->version, &opened);
-    if (status == HB_OK) {
-        hb_opened_close(&opened);
-        return HB_YES;
-    }
-    hb_row_cannot_tell(row, name,
-                       status == HB_STATUS_NOMATCH ? "it was replaced or removed"
-                                                   : hb_store_failure(archives->store));
-    return HB_CANNOT_TELL;
+    return question->archives->store == &question->archives->local.store;
 }
 
 /* Says its trailer what its facts say? */
@@ -69,12 +57,37 @@ static void replace(struct hb_preset_archive *row, struct hb_preset_archive *fre
     row->kept.complete = fresh->kept.complete;
 }
 
+/* Nothing can be told of it now. */
+static void give_up(const struct question *question, struct hb_preset_archive *row, const char *why)
+{
+    row->gone = hb_preset_is_gone(question->archives, row->kept.name);
+    row->kept.complete = HB_CANNOT_TELL;
+    hb_row_cannot_tell(row, row->kept.name, why);
+}
+
 /*
- * Asks an archive of this machine that only its facts have spoken for; once. One that begins as the
- * facts say, and that no format here takes for its own, is not damaged but cannot be read here:
- * then what the facts say stands.
+ * It begins as its facts say, and was refused. One that no format here takes for its own is not
+ * damaged, but cannot be read here: then what the facts say stands. False: it is damaged.
  */
-static void confirm(struct question *question, size_t number)
+static bool weigh_refused(const struct question *question, struct hb_preset_archive *row,
+                          const struct hb_preset_archive *fresh)
+{
+    if (fresh->no_archive && row->kept.complete == HB_NOT_ASKED)
+        row->kept.complete = HB_YES;
+    if (fresh->no_archive)
+        return true;
+    row->kept.complete = HB_NO;
+    hb_report_add(&question->query->run->report, HB_FOUND_NOTE, "",
+                  "%s/%s: it is this home's, but damaged: %s", question->archives->directory,
+                  row->kept.name, fresh->damage);
+    return false;
+}
+
+/*
+ * Asks an archive that only its facts have spoken for; once. Says it the same, or does it count for
+ * the same?
+ */
+static bool confirm(struct question *question, size_t number)
 {
     struct hb_preset_archives *archives = question->archives;
     struct hb_preset_archive *row = &archives->rows[number];
@@ -83,28 +96,29 @@ static void confirm(struct question *question, size_t number)
                                       .kept.when.written = row->kept.when.written,
                                       .version = row->version,
                                       .status = row->status};
-    if (!row->by_facts || archives->store != &archives->local.store)
-        return;
+    if (!row->by_facts)
+        return false;
     row->by_facts = false;
     hb_row_read(question->query->run, question->query->id, path, &fresh);
     const char *why = fresh.kept.whose == HB_HOME_UNTOLD ? fresh.kept.why : NULL;
-    bool unreadable = fresh.no_archive && hb_row_has_head(archives, row);
-    bool same = unreadable || (why == NULL && agree(row, &fresh));
-    if (unreadable && row->kept.complete == HB_NOT_ASKED)
-        row->kept.complete = HB_YES;
-    if (why != NULL) {
-        row->gone = hb_local_still(&archives->local, row->kept.name, row->version) == -ENOENT;
-        row->kept.complete = HB_CANNOT_TELL;
-        hb_row_cannot_tell(row, row->kept.name, why);
-    } else if (!same) {
+    bool same = why == NULL && agree(row, &fresh);
+    if (why != NULL)
+        give_up(question, row, why);
+    else if (fresh.damage != NULL && hb_row_has_head(archives, row))
+        same = weigh_refused(question, row, &fresh);
+    else if (!same)
         replace(row, &fresh);
-    }
     question->again |= !same;
     free(fresh.kept.why);
+    free(fresh.damage);
     hb_origin_clear(&fresh.origin);
+    return same;
 }
 
-/* Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer. */
+/*
+ * Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer; in
+ * a store its trailer is enough, where it says what its facts say.
+ */
 static enum hb_answer is_complete(void *context, size_t number)
 {
     struct question *question = context;
@@ -113,11 +127,11 @@ static enum hb_answer is_complete(void *context, size_t number)
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
     int status;
     enum hb_answer answer = HB_CANNOT_TELL;
-    confirm(question, number);
+    bool same = confirm(question, number);
     if (row->kept.complete != HB_NOT_ASKED || row->kept.whose != HB_HOME_OURS)
         return row->kept.complete; /* and it is asked about again, where that is needed */
-    if (row->by_facts)
-        return is_still_there(question->archives, number);
+    if (same && !is_local(question))
+        return HB_YES;
     if (hb_row_look_into(question->query->run, path, true, &archive, &status, row))
         answer = status != HB_OK || (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
                      ? HB_NO
@@ -193,7 +207,7 @@ static void settle(struct question *question, uint64_t keep)
         hb_retention(archives->rows, sizeof *archives->rows, archives->count, keep, is_complete,
                      question);
         for (size_t i = 0; i < archives->count; i++)
-            if (archives->rows[i].kept.fate == HB_GOES)
+            if (archives->rows[i].kept.fate == HB_GOES && is_local(question))
                 confirm(question, i);
     } while (question->again);
 }
@@ -226,8 +240,6 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
     settle(&question, keep);
     request.count = archives->count;
     hb_prune_rows(&request);
-    if (dry_run || archives->store == NULL)
-        return;
-    HB_AUTO_FREE char *start = hb_preset_object_name(archives, query->prefix);
-    hb_facts_list_sweep(&archives->facts, archives->store, start, query->id->id);
+    if (!dry_run && archives->store != NULL)
+        hb_preset_sweep(query, archives);
 }

@@ -40,13 +40,18 @@ static enum hb_whose whose_by_place(struct hb_run *run, const struct hb_home_id 
                                                                      : HB_HOME_UNKNOWN;
 }
 
-void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const char *why)
+static void set_reason(char **reason, const char *path, const char *why)
 {
     size_t length = strlen(path);
     if (strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
         why += length + 2;
-    free(row->kept.why);
-    row->kept.why = hb_copy_text(*why == '\0' ? "interrupted" : why);
+    free(*reason);
+    *reason = hb_copy_text(*why == '\0' ? "interrupted" : why);
+}
+
+void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const char *why)
+{
+    set_reason(&row->kept.why, path, why);
 }
 
 /* The archive was opened; the trailer says whose it is, or nothing does. */
@@ -94,6 +99,8 @@ bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_
         why = HB_LATER_TRAILER;
     if (why != NULL)
         hb_row_cannot_tell(row, path, why);
+    else if (*status != HB_OK)
+        set_reason(&row->damage, path, error.text);
     return why == NULL;
 }
 
@@ -127,7 +134,8 @@ static void read_file(struct hb_run *run, const struct hb_home_id *id, const cha
     }
     free(row->version);
     free(row->kept.why);
-    row->kept.why = NULL;
+    free(row->damage);
+    row->kept.why = row->damage = NULL;
 }
 
 enum hb_own_archive hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id,
@@ -154,6 +162,7 @@ void hb_row_clear(struct hb_preset_archive *row)
 {
     free(row->kept.name);
     free(row->kept.why);
+    free(row->damage);
     free(row->version);
     hb_origin_clear(&row->origin);
 }

@@ -17,6 +17,7 @@ struct hb_preset_archive {
     bool by_facts;       /* the archive itself was not asked */
     bool no_archive;     /* no format takes it for one of its own */
     bool gone;           /* since it was listed */
+    char *damage;        /* it was read and refused: why; or NULL */
     bool facts_fit;      /* those beside it may be its own */
     bool sealed_here;    /* and this installation has sealed them */
     bool other_installation; /* has sealed those that stand beside it */

@@ -7,6 +7,7 @@
 
 enum {
     MOST_MILLISECONDS = 30000, /* from the first call to the last */
+    COMES_BACK = 10,           /* one of so many milliseconds */
     FIRST_DELAY = 100,
     LONGEST_DELAY = 5000,
     SLICE = 50 /* so soon a signal is noticed */
@@ -31,13 +32,27 @@ static bool real_wait(void *context, uint64_t milliseconds)
     return hb_interrupt_signal() == 0;
 }
 
-struct hb_retry hb_retry_begin(struct hb_run *run, const struct hb_retry_clock *clock)
+struct hb_retry hb_retry_begin(struct hb_run *run, const struct hb_retry_clock *clock,
+                               struct hb_retry_budget *budget)
 {
     static const struct hb_retry_clock real = {.now = real_now, .wait = real_wait};
     if (clock == NULL)
         clock = &real;
-    return (struct hb_retry){
-        .run = run, .clock = clock, .started = clock->now(clock->context), .delay = FIRST_DELAY};
+    return (struct hb_retry){.run = run,
+                             .clock = clock,
+                             .budget = budget,
+                             .started = clock->now(clock->context),
+                             .delay = FIRST_DELAY};
+}
+
+/* So long may it be tried; another thread may just have found that it is in vain. */
+static uint64_t most_of(const struct hb_retry *retry)
+{
+    uint64_t used_up = retry->budget == NULL ? 0 : atomic_load(&retry->budget->used_up);
+    if (used_up == 0)
+        return MOST_MILLISECONDS;
+    uint64_t back = retry->started > used_up ? (retry->started - used_up) / COMES_BACK : 0;
+    return back < MOST_MILLISECONDS ? back : MOST_MILLISECONDS;
 }
 
 /* Many machines that were refused at once shall not come back at once. */
@@ -55,8 +70,11 @@ bool hb_retry_again(struct hb_retry *retry)
         return false;
     uint64_t now = clock->now(clock->context);
     uint64_t delay = spread(retry->delay, now, retry);
-    if (now + delay > retry->started + MOST_MILLISECONDS)
+    if (now + delay > retry->started + most_of(retry)) {
+        if (retry->budget != NULL)
+            atomic_store(&retry->budget->used_up, now);
         return false;
+    }
     retry->delay = retry->delay * 2 < LONGEST_DELAY ? retry->delay * 2 : LONGEST_DELAY;
     retry->attempts++;
     return clock->wait(clock->context, delay);

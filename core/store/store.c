@@ -14,6 +14,7 @@
 
 struct one {
     struct hb_store store;
+    struct hb_retry_budget budget;
     struct hb_instance *instance;
     struct hb_section *owned; /* where no section of the configuration says it */
     char *scheme;
@@ -148,7 +149,8 @@ static int make_one(struct hb_run *run, const char *url, struct one *one, struct
     one->store = (struct hb_store){.ops = one->instance->plugin->ops,
                                    .self = one->instance->self,
                                    .run = run,
-                                   .instance = one->instance};
+                                   .instance = one->instance,
+                                   .budget = &one->budget};
     return HB_OK;
 }
 
@@ -189,7 +191,7 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 struct hb_retry hb_store_retry(const struct hb_store *store)
 {
     struct hb_retry none = {.run = NULL};
-    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock);
+    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock, store->budget);
 }
 
 const char *hb_store_failure(const struct hb_store *store)

@@ -23,6 +23,7 @@ struct hb_store {
     struct hb_run *run;
     const struct hb_instance *instance; /* of the plugin; NULL: the local one */
     const struct hb_retry_clock *clock; /* retry.h; NULL: the real one */
+    struct hb_retry_budget *budget;     /* likewise; NULL: each call has one of its own */
 };
 
 /* The store of a URL (base/url.h), the run's own. HB_OK or HB_STATUS_FATAL: there is none such. */

@@ -533,11 +533,36 @@ class Facts(Odd):
             self.nightly()
         self.assertEqual([path.name + ".facts" for path in sorted(self.archives())],
                          [path.name for path in self.facts()])
+        newest = self.newest()
         for path in self.archives():
-            self.damage(path)
+            if path != newest:
+                self.damage(path)
         done = self.run_it("--set", "preset:nightly.keep=1", "prune")
         self.assertIn(b"Removed 1 archive", done.stdout)
         self.assertEqual(len(self.facts()), 1)
+
+    def test_the_one_that_lets_others_go_is_asked(self):
+        """Overwritten since, put under a name of tomorrow, or cut into: what was complete before it stays."""
+        for lie in ("overwritten", "renamed", "damaged"):
+            for path in self.root.glob("=*"):
+                path.unlink()
+            for _ in range(3):
+                self.run_it("--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+            newest = self.newest()
+            made, data = self.archives(), newest.read_bytes()
+            good = max((path for path in made if path != newest), key=lambda path: path.stat().st_mtime_ns)
+            if lie == "renamed":
+                good, fake = newest, self.root / re.sub(r"\d{4}(-\d\d-\d\d-\d{6}Z)", r"2099\1", newest.name)
+                fake.write_bytes(data[:HEAD_BYTES] + bytes(len(data) - HEAD_BYTES))
+                shutil.copy(f"{newest}.facts", f"{fake}.facts")
+            elif lie == "overwritten":
+                head = b"another another %d" % (len(data) - HEAD_BYTES)
+                newest.write_bytes(head.ljust(HEAD_BYTES - 1) + b"\n" + bytes(len(data) - HEAD_BYTES))
+            else:
+                newest.write_bytes(data[:-100] + bytes(100))
+            done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+            self.assertTrue(good.exists(), f"{lie}: {done.stdout}")
+            self.assertEqual(b"it is this home's, but damaged: " in done.stdout, lie == "damaged", done.stdout)
 
     def test_facts_of_others_and_of_something_else(self):
         """Those of another home, those that do not fit, and what is none."""

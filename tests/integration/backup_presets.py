@@ -62,13 +62,24 @@ class Presets(hb.Case):
             self.assertEqual((told["length"], told["reasons"]), (len(archive), 0))
             self.assertEqual(told["head"], hashlib.sha256(archive[:4096]).hexdigest())
             self.assertEqual(os.stat(self.backups / name).st_mode & 0o777, 0o600)
-        stale, fresh, taken = (self.backups / f"pre-update-2024-01-0{day}-000000.zip.facts" for day in (1, 2, 3))
-        for path in (stale, fresh, taken):
-            hb.write(path, b"{}")
-        os.utime(stale, (1_700_000_000, 1_700_000_000))
-        os.mkdir(self.backups / "pre-update-2024-01-03-000000.zip")
+        own = (self.backups / facts[0]).read_bytes()
+        others = json.dumps({**json.loads(own), "home": "0" * 32, "mac": "0" * 64}).encode()
+        stale, fresh, taken, linked, notes, large, foreign = (
+            self.backups / f"pre-update-2024-01-0{day}-000000.zip.facts" for day in range(1, 8))
+        for path, data in ((stale, own), (fresh, own), (taken, own), (linked, own), (notes, b"notes of mine"),
+                           (large, b"{}" * 9000), (foreign, others)):
+            hb.write(path, data)
+            there = path in (taken, linked) and odd_store.PLUGINS  # in a store, what is no object has no name
+            if path != fresh and not there:
+                os.utime(path, (1_700_000_000, 1_700_000_000))
+        os.mkdir(taken.with_suffix(""))
+        linked.with_suffix("").symlink_to("/nowhere")
         self.make("pre-update", "--keep", "2")
-        self.assertEqual((stale.exists(), fresh.exists()), (False, True))
+        self.assertFalse(stale.exists())
+        for path in (linked, notes, large, foreign):
+            path.unlink()
+        linked.with_suffix("").unlink()
+        self.assertTrue(fresh.exists() and taken.exists())
         config = self.write_config("[format:zip]\n[preset:pre-update]\ndirectory = backups\n")
         byhand = self.dir / "by-hand.zip"
         self.hbcore("--config", config, "--home", self.home, "backup", "-o", byhand)

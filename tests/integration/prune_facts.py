@@ -45,6 +45,11 @@ class Facts(hb.Case):
     def beside(archive):
         return archive.with_name(archive.name + ".facts")
 
+    @staticmethod
+    def named(archive):
+        """What the seal covers beside the facts: in a store, the name."""
+        return archive.name.encode() if hb.odd_store.PLUGINS else b""
+
     def key(self):
         return (self.user / "state/hbcore/reuse.key").read_bytes()
 
@@ -57,7 +62,7 @@ class Facts(hb.Case):
             facts.update(length=len(data), head=hashlib.sha256(data[:HEAD]).hexdigest())
         if key is not None:
             text = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
-            facts["mac"] = hmac.new(key, b"facts 1\0" + text, hashlib.sha256).hexdigest()
+            facts["mac"] = hmac.new(key, b"facts 1\0" + self.named(archive) + b"\0" + text, hashlib.sha256).hexdigest()
         self.beside(archive).write_text(json.dumps(facts))
 
 
@@ -230,8 +235,10 @@ class Lies(Facts):
                        self.bad.read_bytes()):
             self.reset()
             self.good.write_bytes(damage)
-            self.prune(expect=None)
+            done = self.prune(expect=0)
             self.assertTrue(self.older.exists(), "it is the newest complete one now")
+            ours = damage[:HEAD] == data[:HEAD] and len(damage) == len(data)
+            self.assertEqual(b"it is this home's, but damaged: " in done.stdout, ours, done.stdout)
 
     def test_without_the_key(self):
         """Lost, or another one: nothing that was sealed with it is believed, and nothing is lost."""

@@ -29,7 +29,7 @@
  * need not. What may succeed a moment later (HB_CAUSE_NETWORK, HB_CAUSE_BUSY) the store tries again
  * by itself, as long as its options say, and leaves a hb_host.note() if that helped. If the call
  * fails before half a minute is over, the host calls again: any but put_commit(), and list() only
- * where nothing was listed.
+ * where nothing was listed. That half minute is one for all calls of a run that fail in vain.
  *
  * Threads: limits(), list(), remove() and sweep() are called on one thread at a time. Of uploads
  * and readers there may be several at once, each on a thread of its own, while others run; what is

@@ -34,16 +34,18 @@ static void test_there_and_back(void **state)
 {
     struct hb_facts facts = example(), back;
     (void)state;
-    HB_AUTO_FREE char *text = hb_facts_text(&facts, key);
+    HB_AUTO_FREE char *text = hb_facts_text(&facts, "n.zip", key);
     assert_true(strlen(text) < HB_FACTS_MOST / 2);
     assert_true(hb_facts_parse(text, strlen(text), &back));
     assert_memory_equal(&facts, &back, sizeof facts);
     assert_null(strstr(text, "somebody"));
-    assert_true(hb_facts_are_sealed(text, strlen(text), key));
-    assert_false(hb_facts_are_sealed(text, strlen(text), other));
-    HB_AUTO_FREE char *bare = hb_facts_text(&facts, NULL);
+    assert_true(hb_facts_are_sealed(text, strlen(text), "n.zip", key));
+    assert_false(hb_facts_are_sealed(text, strlen(text), "n.zip", other));
+    assert_false(hb_facts_are_sealed(text, strlen(text), "m.zip", key));
+    assert_false(hb_facts_are_sealed(text, strlen(text), "", key));
+    HB_AUTO_FREE char *bare = hb_facts_text(&facts, "n.zip", NULL);
     assert_true(hb_facts_parse(bare, strlen(bare), &back));
-    assert_false(hb_facts_are_sealed(bare, strlen(bare), key));
+    assert_false(hb_facts_are_sealed(bare, strlen(bare), "n.zip", key));
 }
 
 /* Each byte in turn: it is refused, or the seal does not hold. */
@@ -51,12 +53,13 @@ static void test_every_change_is_noticed(void **state)
 {
     struct hb_facts facts = example(), back;
     (void)state;
-    HB_AUTO_FREE char *text = hb_facts_text(&facts, key);
+    HB_AUTO_FREE char *text = hb_facts_text(&facts, "n.zip", key);
     size_t bytes = strlen(text);
     for (size_t i = 0; i + 1 < bytes; i++) { /* the last one ends the line */
         char before = text[i];
         text[i] = before == '0' ? '1' : '0';
-        assert_false(hb_facts_parse(text, bytes, &back) && hb_facts_are_sealed(text, bytes, key));
+        assert_false(hb_facts_parse(text, bytes, &back) &&
+                     hb_facts_are_sealed(text, bytes, "n.zip", key));
         text[i] = before;
         assert_false(hb_facts_parse(text, i, &back));
     }
@@ -79,7 +82,7 @@ static void test_what_is_none(void **state)
         assert_false(hb_facts_parse(none[i], strlen(none[i]), &facts));
     facts = example();
     facts.sequence = UINT64_C(1) << 60; /* no number would be above it */
-    HB_AUTO_FREE char *text = hb_facts_text(&facts, NULL);
+    HB_AUTO_FREE char *text = hb_facts_text(&facts, "n.zip", NULL);
     assert_false(hb_facts_parse(text, strlen(text), &facts));
 }
 

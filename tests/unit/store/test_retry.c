@@ -58,7 +58,7 @@ static void test_what_is_worth_it(void **state)
 {
     struct fixture *fixture = *state;
     for (uint32_t cause = HB_CAUSE_NONE; cause <= HB_CAUSE_EXISTS + 1; cause++) {
-        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, NULL);
         fail_for(fixture, cause);
         assert_int_equal(hb_retry_again(&retry),
                          cause == HB_CAUSE_NETWORK || cause == HB_CAUSE_BUSY);
@@ -76,7 +76,7 @@ static void test_it_ends(void **state)
     for (unsigned run = 0; run < 200; run++) {
         fake->waits = 0;
         fake->now = run * 977;
-        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, NULL);
         fail_for(fixture, HB_CAUSE_BUSY);
         while (hb_retry_again(&retry))
             assert_true(fake->waits < 50);
@@ -93,7 +93,7 @@ static void test_it_ends(void **state)
 static void test_a_store_that_took_its_time(void **state)
 {
     struct fixture *fixture = *state;
-    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, NULL);
     fixture->fake.now += MOST + 1;
     fail_for(fixture, HB_CAUSE_NETWORK);
     assert_false(hb_retry_again(&retry));
@@ -103,12 +103,47 @@ static void test_a_store_that_took_its_time(void **state)
 static void test_a_signal(void **state)
 {
     struct fixture *fixture = *state;
-    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, NULL);
     fixture->fake.stop_at = 3;
     fail_for(fixture, HB_CAUSE_NETWORK);
     assert_true(hb_retry_again(&retry));
     assert_true(hb_retry_again(&retry));
     assert_false(hb_retry_again(&retry));
+}
+
+/* How long a call is tried that fails each time. */
+static uint64_t in_vain(struct fixture *fixture, struct hb_retry_budget *budget)
+{
+    uint64_t before = fixture->fake.now;
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, budget);
+    fixture->fake.waits = 0;
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    while (hb_retry_again(&retry))
+        assert_true(fixture->fake.waits < 50);
+    return fixture->fake.now - before;
+}
+
+static void test_calls_share_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_retry_budget budget = {.used_up = 0}, other = {.used_up = 0};
+    struct hb_retry beside = hb_retry_begin(&fixture->run, &fixture->clock, &budget);
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    for (unsigned i = 0; i < 100; i++) { /* that helped: it costs the others nothing */
+        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, &budget);
+        assert_true(hb_retry_again(&retry));
+    }
+    fixture->fake.now = beside.started = 1000;
+    assert_true(hb_retry_again(&beside));
+    assert_true(in_vain(fixture, &budget) > MOST - 2 * LONGEST);
+    assert_false(hb_retry_again(&beside)); /* of another thread: it ends with that */
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(in_vain(fixture, &budget), 0);
+    assert_true(in_vain(fixture, &other) > MOST - 2 * LONGEST);
+    assert_true(in_vain(fixture, &budget) <= MOST / 10);
+    fixture->fake.now += 20 * MOST; /* the network is back for a while */
+    assert_true(in_vain(fixture, &budget) > MOST - 2 * LONGEST);
+    assert_int_equal(in_vain(fixture, &budget), 0);
 }
 
 int main(void)
@@ -118,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_it_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_store_that_took_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_signal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_calls_share_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
