@@ -19,8 +19,8 @@ static void name_callback(const struct call *call, const char *changed, bool qui
         fprintf(run->log, "hbcore: %s\n", text);
 }
 
-/* Something was changed, and not by the one that is called now. */
-static void name_suspects(struct hb_run *run, const char *changed)
+/* Something was changed, and not by the one that is called now, or not by that one for sure. */
+static void name_suspects(struct hb_run *run, const char *changed, bool quiet)
 {
     HB_AUTO_FREE char *names = hb_copy_text("");
     for (size_t i = 0; i < run->suspect_count; i++) {
@@ -29,10 +29,12 @@ static void name_suspects(struct hb_run *run, const char *changed)
         names = longer;
     }
     hb_process_disturb();
-    hb_run_explain(run, "one of the plugins %s changed %s, which none may", names, changed);
-    fprintf(run->log,
-            "hbcore: one of the plugins %s changed %s, which none may; it is as before again\n",
-            names, changed);
+    hb_run_explain(run, "one of the plugins %s changed %s, which none may; it is as before again",
+                   names, changed);
+    if (!quiet)
+        fprintf(run->log,
+                "hbcore: one of the plugins %s changed %s, which none may; it is as before again\n",
+                names, changed);
 }
 
 static void suspect(struct hb_instance *instance)
@@ -51,7 +53,9 @@ void hb_call_look_before(struct hb_instance *instance)
 {
     char changed[128];
     if (instance->run->suspect_count > 0 && hb_process_put_back(changed, sizeof changed))
-        name_suspects(instance->run, changed);
+        name_suspects(instance->run, changed, false);
+    if (hb_inside_threads() > 1)
+        suspect(instance);
 }
 
 bool hb_call_look_after(const struct call *call, bool quiet)
@@ -59,7 +63,12 @@ bool hb_call_look_after(const struct call *call, bool quiet)
     char changed[128];
     if (!hb_process_put_back(changed, sizeof changed))
         return true;
-    name_callback(call, changed, quiet);
+    if (call->alone && hb_inside_threads() <= 1) {
+        name_callback(call, changed, quiet);
+    } else {
+        suspect(call->instance);
+        name_suspects(call->instance->run, changed, quiet);
+    }
     return false;
 }
 

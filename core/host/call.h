@@ -6,7 +6,8 @@
  * To look at the process takes some ten system calls. That is nothing for a callback that is called
  * once an archive, and too much for one that is called for each file: those are looked after when
  * they were called for the 1st, 2nd, 4th, 8th … time, and all of them once more at the next of
- * the others, when it is no longer known which of them it was.
+ * the others, when it is no longer known which of them it was. Nor is it while several threads are
+ * in plugins, or one plugin was called by way of another: then each that may have done it is named.
  */
 #ifndef HB_CALL_H
 #define HB_CALL_H
@@ -22,6 +23,7 @@ struct call {
     const char *callback;
     struct hb_inside outside;
     bool looked_after;
+    bool alone; /* no other thread has called plugins, and this one is not in another's call */
 };
 
 /* Before a callback that is always looked after: what have the others done? */
@@ -63,6 +65,7 @@ static inline struct call enter(struct hb_instance *instance, size_t number, con
     else
         hb_call_look_before(instance);
     call.outside = hb_inside_enter(instance->wrapped.name, callback);
+    call.alone = call.outside.plugin == NULL && hb_inside_threads() <= 1;
     return call;
 }
 

@@ -14,13 +14,15 @@
  * For _exit() the program has a function of that name, which a plugin finds before that of the C
  * library. The system call itself, and kill -9, leave no trace that could be seen from within.
  *
- * The handler of the signals makes only calls that are safe there (signal-safety(7)), on a stack of
- * its own, so that it works when the thread's is full. It puts back the action that was there
- * before us, and comes back: the instruction fails again, and then that action is taken.
+ * A crash also says that the process is not as it was, so that what is about to be published is
+ * not. The handler of the signals makes only calls that are safe there (signal-safety(7)), on a
+ * stack of its own, so that it works when the thread's is full. It puts back the action that was
+ * there before us, and comes back: the instruction fails again, and then that action is taken.
  */
 #include "plugin/inside.h"
 
 #include "base/interrupt.h"
+#include "plugin/process_state.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <hbcore/abi.h>
@@ -47,6 +49,7 @@ static struct sigaction before[CRASHES]; /* written once, before there are threa
 static pthread_key_t thread_end;
 static bool installed;
 static atomic_bool done;
+static atomic_uint threads;
 static pid_t owner; /* which process this is: a child is not */
 
 /* ---- what is said -------------------------------------------------------------------------- */
@@ -121,6 +124,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
     (void)context;
     for (size_t i = 0; i < CRASHES; i++)
         sigaction(crashes[i], &before[i], NULL);
+    hb_process_disturb(); /* what comes next may take its time, and other threads would publish */
     if (!hb_inside_child)
         tell("has crashed by ", hb_signal_name(number));
     if (info->si_code <= 0) /* nothing fails again that somebody has only sent */
@@ -175,19 +179,30 @@ HB_EXPORT int daemon(int no_chdir, int no_close)
     return -1;
 }
 
-static void on_thread_end(void *value)
+unsigned hb_inside_threads(void)
 {
-    (void)value;
+    return atomic_load(&threads);
+}
+
+static void look_at_end(void)
+{
     if (hb_inside.plugin == NULL || hb_inside_child)
         return;
     tell("has ended a thread that is not its own", "");
     _exit(EXIT_FAILED);
 }
 
+static void on_thread_end(void *value)
+{
+    (void)value;
+    look_at_end();
+    atomic_fetch_sub(&threads, 1);
+}
+
 /* Here nothing is unwound yet: other threads may still look at what lies on this stack. */
 HB_EXPORT _Noreturn void pthread_exit(void *value)
 {
-    on_thread_end(NULL);
+    look_at_end();
     void (*next)(void *) = (void (*)(void *))dlsym(RTLD_NEXT, "pthread_exit");
     next(value);
     for (;;)
@@ -213,7 +228,8 @@ void hb_inside_prepare(void)
     hb_inside.ready = true;
     if (!installed)
         return;
-    pthread_setspecific(thread_end, stack);
+    if (pthread_setspecific(thread_end, stack) == 0)
+        atomic_fetch_add(&threads, 1);
     /* A sanitizer has one already. */
     if (sigaltstack(NULL, &none) == 0 && (none.ss_flags & SS_DISABLE) != 0)
         sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);

@@ -31,6 +31,9 @@ void hb_inside_loaded(void);
 /* Prepares a thread for hb_inside_enter(), which calls it. */
 void hb_inside_prepare(void);
 
+/* How many threads have called a plugin and have not ended. */
+unsigned hb_inside_threads(void);
+
 /* A child of fork() comes back from a plugin: it ends here, for the run is its parent's. */
 void hb_inside_end_child(void);
 

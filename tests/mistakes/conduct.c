@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,8 @@
 struct conduct {
     const struct hb_host *host;
     const char *what, *where;
-    long long at; /* at this call of it, from 1 on */
-    int calls;
+    long long at;     /* at this call of it, from 1 on */
+    atomic_int calls; /* of several threads */
 };
 
 static void crash(void)
@@ -194,7 +195,8 @@ static void act(const char *what)
 static int here(void *self, const char *where)
 {
     struct conduct *conduct = self;
-    if (strcmp(conduct->where, where) != 0 || ++conduct->calls != conduct->at)
+    if (strcmp(conduct->where, where) != 0 ||
+        atomic_fetch_add(&conduct->calls, 1) + 1 != conduct->at)
         return HB_OK;
     act(conduct->what);
     if (strcmp(conduct->what, "escapes") == 0) {

@@ -149,12 +149,17 @@ class Changes(Conduct):
                 self.assertFalse(self.archive.exists())
 
     def test_in_a_worker(self):
-        for where in ("open", "read_at"):
-            self.configure(where, "directory")
-            done = self.backup()
-            self.assertEqual(done.returncode, 1, self.describe(done))
-            self.assert_mentions(done, "conduct-content", "working directory")
-            self.assertFalse(self.archive.exists())
+        """Beside other threads, whose calls end before or after: whoever did it is named, alone or among others."""
+        for number in range(20):
+            hb.write(self.home / f"c{number}.mine", b"c" * 100)
+        for where, at in (("open", 1), ("open", 2), ("open", 8), ("read_at", 1), ("read_at", 4), ("close", 2)):
+            with self.subTest(where=where, at=at):
+                self.configure(where, "directory", at)
+                done = self.backup()
+                self.assertEqual(done.returncode, 1, self.describe(done))
+                self.assert_mentions(done, "conduct-content", "working directory")
+                if where != "close":  # the last of them may be told of once the archive is there
+                    self.assertFalse(self.archive.exists())
 
 
 class Words(Conduct):
