@@ -41,6 +41,7 @@ struct writing {
     struct hb_reuse_index reuse;  /* for a later backup */
     uint64_t entry_units;         /* units so far of the entries whose steps come now */
     bool leaving_out;             /* the entry whose steps come now */
+    size_t given_back;            /* entries of the plan */
     struct hb_previous *previous; /* or NULL */
     struct hb_pipeline *pipeline; /* until the archive is published: staged copies go beside */
 };
@@ -315,6 +316,18 @@ static int read_back(struct writing *writing)
     return HB_STATUS_FATAL;
 }
 
+/* What stands before this step is in the archive: large homes need its memory for the trailer. */
+static void give_back_entries(struct writing *writing, const struct hb_step *step)
+{
+    enum { AT_ONCE = 1 << 14 };
+    const struct hb_entry *first =
+        step->adoption != NULL ? step->adoption->entries[0] : step->entries[0];
+    if (first->index < writing->given_back + AT_ONCE)
+        return;
+    writing->given_back = (size_t)first->index;
+    hb_plan_give_back(writing->plan, writing->given_back);
+}
+
 static int write_entries(struct writing *writing)
 {
     struct hb_pipeline_request request = {
@@ -332,6 +345,7 @@ static int write_entries(struct writing *writing)
     if (status != HB_OK)
         return status;
     while ((status = hb_pipeline_next(writing->pipeline, &step, writing->error)) == HB_OK) {
+        give_back_entries(writing, &step);
         status = step.adoption != NULL ? adopt_run(writing, &step) : append_step(writing, &step);
         if (status != HB_OK)
             break;
