@@ -84,9 +84,8 @@ static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen
         .ctime_nanoseconds = (uint32_t)seen->status.st_ctim.tv_nsec,
         .type = (uint8_t)entry->type,
         .flags = (uint8_t)((seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
-                           (entry->type == HB_TYPE_FILE && is_untold(walk, seen)
-                                ? HB_PLANNED_UNTOLD
-                                : 0u)),
+                           (entry->type == HB_TYPE_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD
+                                                                                 : 0u)),
     };
 }
 

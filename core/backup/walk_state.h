@@ -25,7 +25,7 @@ struct hb_level {
     } * claimed;          /* the names that some plugin claims */
     size_t claimed_count;
     int fd;
-    uint32_t number; /* among the directories of the plan */
+    uint32_t number;           /* among the directories of the plan */
     struct hb_planned planned; /* if it is on_the_way */
     size_t path_bytes;
     struct hb_rights reading; /* what is in it is read with these */

@@ -58,7 +58,8 @@ void hb_give_back(void *memory, size_t *done, size_t bytes)
     if (bytes < *done + STEP)
         return;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)memory + *done;
-    uintptr_t from = (start + page - 1) / page * page, end = ((uintptr_t)memory + bytes) / page * page;
+    uintptr_t from = (start + page - 1) / page * page,
+              end = ((uintptr_t)memory + bytes) / page * page;
     /* What a kernel or a checker of memory does not like stays as it is. */
     if (end > from)
         (void)madvise((void *)from, end - from, MADV_DONTNEED);

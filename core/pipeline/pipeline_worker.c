@@ -180,8 +180,7 @@ static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item
         struct hb_reader *reader = &item->readers[i];
         struct hb_planned planned = hb_plan_entry(request->plan, item->first + i);
         uint64_t bytes;
-        int status =
-            read_member(thread, reader, &planned, used, &bytes);
+        int status = read_member(thread, reader, &planned, used, &bytes);
         if (status == HB_STATUS_FATAL)
             return 0;
         if (status != HB_OK)
@@ -413,8 +412,8 @@ static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     const struct hb_pipeline_request *request = &pipeline->request;
     const struct hb_planned planned = hb_plan_entry(request->plan, item->first);
-    int status = hb_reader_open(request->run, request->contents, request->plan, &planned,
-                                &item->readers[0]);
+    int status =
+        hb_reader_open(request->run, request->contents, request->plan, &planned, &item->readers[0]);
     if (status == HB_OK && item->readers[0].to_be_judged)
         status = judge_claimed(pipeline, &item);
     else if (status == HB_OK)

@@ -41,8 +41,8 @@ void hb_plan_add(struct hb_plan *plan, const struct hb_planned *planned, const c
     const uint64_t row[COLUMNS] = {
         [PARENT] = planned->parent,
         [COMMON] = planned->common,
-        [NAME] = keep(&plan->names, &plan->name_bytes, &plan->name_capacity, name,
-                      planned->name_bytes),
+        [NAME] =
+            keep(&plan->names, &plan->name_bytes, &plan->name_capacity, name, planned->name_bytes),
         [NAME_BYTES] = planned->name_bytes,
         [TYPE_AND_FLAGS] = (uint64_t)planned->type << 8 | planned->flags,
         [BYTES] = planned->bytes,

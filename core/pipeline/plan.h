@@ -19,13 +19,13 @@
 /* As it is asked for; there may be millions, which are kept in less (hb_plan_add). */
 struct hb_planned {
     size_t index;
-    uint32_t parent;    /* index of the directory in `directories`, UINT32_MAX: the home */
-    uint32_t common;    /* which of `commons` */
-    uint64_t name;      /* offset into `names`, not ended by NUL */
+    uint32_t parent; /* index of the directory in `directories`, UINT32_MAX: the home */
+    uint32_t common; /* which of `commons` */
+    uint64_t name;   /* offset into `names`, not ended by NUL */
     uint32_t name_bytes;
-    uint8_t type;  /* enum hb_type */
-    uint8_t flags; /* enum hb_planned_flags */
-    uint64_t bytes;     /* as found by the walk */
+    uint8_t type;   /* enum hb_type */
+    uint8_t flags;  /* enum hb_planned_flags */
+    uint64_t bytes; /* as found by the walk */
     int64_t mtime_seconds;
     int64_t ctime_seconds;
     uint64_t inode;
@@ -66,7 +66,7 @@ struct hb_plan {
     char *directory_names;
     size_t directory_name_bytes, directory_name_capacity;
     struct hb_interned commons; /* struct hb_plan_common */
-    char *names; /* of the entries, in their order */
+    char *names;                /* of the entries, in their order */
     size_t name_bytes, name_capacity, names_given_back;
     uint64_t files; /* regular ones */
     uint64_t bytes; /* of regular files */

@@ -40,8 +40,11 @@ static void assert_entry(const struct hb_plan *plan, size_t i)
     assert_int_equal(found.mtime_nanoseconds, expected.mtime_nanoseconds);
     assert_int_equal(found.ctime_nanoseconds, expected.ctime_nanoseconds);
     HB_AUTO_FREE char *path = hb_plan_path(plan, &found);
-    HB_AUTO_FREE char *whole = hb_text(
-        "%s%s", expected.parent == UINT32_MAX ? "" : expected.parent == 0 ? "top/" : "top/in/", name);
+    HB_AUTO_FREE char *whole = hb_text("%s%s",
+                                       expected.parent == UINT32_MAX ? ""
+                                       : expected.parent == 0        ? "top/"
+                                                                     : "top/in/",
+                                       name);
     assert_string_equal(path, whole);
 }
 
