@@ -328,6 +328,8 @@ static void give_back_entries(struct writing *writing, const struct hb_step *ste
         return;
     writing->given_back = (size_t)first->index;
     hb_plan_give_back(writing->plan, writing->given_back);
+    if (step->adoption != NULL && writing->given_back < writing->plan->first_claimed)
+        hb_previous_give_back(writing->previous, step->previous);
 }
 
 static int write_entries(struct writing *writing)

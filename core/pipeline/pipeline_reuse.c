@@ -57,7 +57,8 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
             first = found;
         if (planned->type == HB_TYPE_FILE)
             reader->entry.bytes = hb_previous_bytes(request->previous, found);
-        reader->content_hash = hb_previous_content(request->previous, found);
+        if (!hb_previous_content(request->previous, found, &reader->content_hash))
+            return SIZE_MAX;
         item->entries[i] = &reader->entry;
     }
     item->entry_count = item->count;

@@ -15,9 +15,10 @@ struct hb_previous {
     struct hb_numbers listed; /* by entry: enum column */
     uint32_t *buckets;        /* by fingerprint: 1 + entry, 0: empty */
     size_t bucket_count;
-    size_t *first_parts; /* by number of the long entry */
-    uint32_t *by_path;   /* numbers of the long entries, sorted by their paths */
-    uint64_t *offsets;   /* by part: within the stored bytes of its entry */
+    size_t fingerprints_back, contents_back; /* bytes that were given back */
+    size_t *first_parts;                     /* by number of the long entry */
+    uint32_t *by_path; /* numbers of the long entries, sorted by their paths */
+    uint64_t *offsets; /* by part: within the stored bytes of its entry */
 };
 
 /* What is kept of each member that was listed: the format's token, the bytes of its content. */
@@ -270,11 +271,19 @@ size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb
     return SIZE_MAX;
 }
 
-uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry)
+bool hb_previous_content(const struct hb_previous *previous, size_t entry, uint64_t *content)
 {
-    uint64_t content = 0;
-    (void)hb_trailer_content(&previous->archive.trailer, entry, &content); /* asked when opened */
-    return content;
+    *content = 0;
+    (void)hb_trailer_content(&previous->archive.trailer, entry, content); /* asked when opened */
+    return *content != 0 || hb_previous_bytes(previous, entry) == 0;
+}
+
+void hb_previous_give_back(struct hb_previous *previous, size_t entry)
+{
+    const struct hb_trailer *trailer = &previous->archive.trailer;
+    hb_give_back(previous->index.fingerprints, &previous->fingerprints_back,
+                 entry * sizeof *previous->index.fingerprints);
+    hb_give_back(trailer->contents, &previous->contents_back, entry * sizeof *trailer->contents);
 }
 
 const json_t *hb_previous_facts(const struct hb_previous *previous, size_t entry)
