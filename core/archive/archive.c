@@ -424,7 +424,9 @@ static int list_all(struct hb_archive *archive, struct hb_error *error)
     }
     if (status < 0)
         return status;
-    return hb_archive_check_trailer(archive, error);
+    status = hb_archive_check_trailer(archive, error);
+    hb_trailer_forget_metadata(&archive->trailer); /* of which there may be millions */
+    return status;
 }
 
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
