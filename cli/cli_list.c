@@ -58,7 +58,7 @@ static void list_long(struct hb_reading *reading, size_t index)
             mode[i + 1] = letters[i];
     if (member->entry_flags & HB_ENTRY_HAS_MODE)
         add_special_bits(mode, member->mode);
-    time_t seconds = member->mtime_seconds;
+    time_t seconds = hb_catalog_mtime_seconds(catalog, index);
     struct tm local;
     if ((member->entry_flags & HB_ENTRY_HAS_MTIME) && localtime_r(&seconds, &local) != NULL)
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);

@@ -35,7 +35,7 @@ json_t *hb_json_member(const struct hb_catalog *catalog, size_t index)
     if (member->entry_flags & HB_ENTRY_HAS_MODE)
         json_object_set_new(object, "mode", json_integer(member->mode));
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
-        add_mtime(object, member->mtime_seconds, member->mtime_nanoseconds);
+        add_mtime(object, hb_catalog_mtime_seconds(catalog, index), member->mtime_nanoseconds);
     if (link != NULL)
         hb_json_name(object, "link", link);
     if (hb_catalog_unreadable(catalog, index) != NULL) {

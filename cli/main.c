@@ -113,6 +113,10 @@ int main(int argc, char **argv)
     /* What one thread allocates another frees: with an arena each, freed memory piles up. */
     mallopt(M_ARENA_MAX, 1);
 #endif
+#ifdef M_MMAP_THRESHOLD
+    /* Else this grows with what is freed, and the arrays of a large home leave holes behind. */
+    mallopt(M_MMAP_THRESHOLD, 2 << 20);
+#endif
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep tree holds a descriptor a level */
         files.rlim_cur = files.rlim_max;

@@ -279,11 +279,9 @@ static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t
     return hb_archive_take_trailer(filling->archive, data, bytes, filling->error);
 }
 
-int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,
-                            struct hb_error *error)
+/* `status` is what came of reading it. */
+static int took_trailer(struct hb_archive *archive, int status, struct hb_error *error)
 {
-    hb_trailer_clear(&archive->trailer);
-    int status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     archive->later_trailer = status == HB_STATUS_LATER;
     if (status == HB_STATUS_LATER) {
         *error = (struct hb_error){0};
@@ -295,6 +293,13 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
     }
     archive->has_trailer = true;
     return HB_OK;
+}
+
+int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,
+                            struct hb_error *error)
+{
+    hb_trailer_clear(&archive->trailer);
+    return took_trailer(archive, hb_trailer_parse(data, bytes, &archive->trailer, error), error);
 }
 
 static int read_trailer(struct hb_archive *archive, struct hb_error *error)
@@ -310,8 +315,9 @@ static int read_trailer(struct hb_archive *archive, struct hb_error *error)
         return HB_OK;
     if (status != HB_OK)
         return hb_instance_error(archive->format, status, archive->shown, error);
-    status = hb_archive_take_trailer(archive, data, bytes, error);
-    free(data);
+    hb_trailer_clear(&archive->trailer);
+    status = took_trailer(archive, hb_trailer_take(data, bytes, &archive->trailer, error), error);
+    hb_trailer_forget_reuse(&archive->trailer);
     return status;
 }
 
@@ -395,20 +401,32 @@ int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
     return answer(archive, read_trailer(archive, error));
 }
 
+/*
+ * Of a large archive with an index for reuse most of the trailer is not needed here: it is read,
+ * and given back, before there is a catalog as large. What is wrong with the list is told first.
+ */
 static int list_all(struct hb_archive *archive, struct hb_error *error)
 {
+    struct hb_error of_trailer = {0};
     struct filling filling = {.archive = archive, .error = error};
     if (archive->stream)
         return HB_STATUS_NOMATCH;
+    int trailer = read_trailer(archive, &of_trailer);
     int status = list_by_index(&filling);
     archive->listed = status == HB_OK || status == HB_STATUS_END;
-    if (status == HB_STATUS_NOMATCH)
+    if (status == HB_STATUS_NOMATCH) { /* the walk comes upon the trailer, too */
+        hb_trailer_clear(&archive->trailer);
+        archive->has_trailer = archive->later_trailer = false;
         status = list_by_walk(&filling);
-    else if (status >= 0)
-        status = read_trailer(archive, error);
+    } else if (status >= 0 && trailer != HB_OK) {
+        *error = of_trailer;
+        status = trailer;
+    }
     if (status < 0)
         return status;
-    return hb_archive_check_trailer(archive, error);
+    status = hb_archive_check_trailer(archive, error);
+    hb_trailer_forget_metadata(&archive->trailer); /* of which there may be millions */
+    return status;
 }
 
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error)

@@ -7,7 +7,10 @@
 
 enum { MOST_OF_A_REASON = 300 }; /* bytes */
 
-_Static_assert(sizeof(struct hb_catalog_member) == 64, "of each there may be millions");
+_Static_assert(sizeof(struct hb_catalog_member) == 32, "of each there may be millions");
+
+/* Of `places`. */
+enum column { GROUP, TOKEN, STORED_BYTES, MTIME_SECONDS, COLUMNS };
 
 static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
 {
@@ -67,9 +70,8 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
     }
     struct hb_catalog_member *made = &catalog->members[catalog->count];
     *made = (struct hb_catalog_member){
-        .path = keep_text(catalog, entry->path, entry->path_bytes),
+        .path = keep_text(catalog, entry->path, entry->path_bytes) & ((1ULL << 40) - 1),
         .bytes = entry->bytes,
-        .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
         .common =
             hb_intern(&catalog->commons, &(struct hb_catalog_common){entry->uid, entry->gid, 0},
@@ -79,12 +81,15 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         .linked = entry->link != NULL,
         .entry_flags = (uint8_t)entry->flags,
     };
+    uint64_t place[COLUMNS] = {[MTIME_SECONDS] = (uint64_t)entry->mtime.tv_sec};
     if (member != NULL) {
-        made->group = member->group;
-        made->token = member->token;
-        made->stored_bytes = member->stored_bytes;
+        place[GROUP] = member->group;
+        place[TOKEN] = member->token;
+        place[STORED_BYTES] = member->stored_bytes;
         made->member_flags = (uint8_t)member->flags;
     }
+    catalog->places.columns = COLUMNS;
+    hb_numbers_add(&catalog->places, place);
     size_t bytes = make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
     made->path_bytes = bytes & 0xffffff;
     catalog->text_bytes = made->path + bytes + 1;
@@ -119,6 +124,22 @@ const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index
     return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
+uint64_t hb_catalog_group(const struct hb_catalog *catalog, size_t index, uint64_t *stored_bytes)
+{
+    uint64_t place[COLUMNS];
+    hb_numbers_get(&catalog->places, index, place);
+    if (stored_bytes != NULL)
+        *stored_bytes = place[STORED_BYTES];
+    return place[GROUP];
+}
+
+int64_t hb_catalog_mtime_seconds(const struct hb_catalog *catalog, size_t index)
+{
+    uint64_t place[COLUMNS];
+    hb_numbers_get(&catalog->places, index, place);
+    return (int64_t)place[MTIME_SECONDS];
+}
+
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
@@ -136,7 +157,8 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .path_bytes = member->path_bytes,
         .link = hb_catalog_link(catalog, index),
         .bytes = member->bytes,
-        .mtime = {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds},
+        .mtime = {.tv_sec = hb_catalog_mtime_seconds(catalog, index),
+                  .tv_nsec = member->mtime_nanoseconds},
         .mode = member->mode,
         .flags = member->entry_flags,
         .uid = common->uid,
@@ -149,14 +171,16 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
                        struct hb_member *member)
 {
     const struct hb_catalog_member *from = &catalog->members[index];
+    uint64_t place[COLUMNS];
+    hb_numbers_get(&catalog->places, index, place);
     hb_catalog_entry(catalog, index, entry);
     *member = (struct hb_member){
         .size = sizeof *member,
         .flags = from->member_flags,
         .entry = entry,
-        .group = from->group,
-        .token = from->token,
-        .stored_bytes = from->stored_bytes,
+        .group = place[GROUP],
+        .token = place[TOKEN],
+        .stored_bytes = place[STORED_BYTES],
         .why = hb_catalog_unreadable(catalog, index),
     };
 }
@@ -164,6 +188,7 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
 void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
+    hb_numbers_clear(&catalog->places);
     free(catalog->text);
     hb_interned_clear(&catalog->commons);
     free(catalog->whys);

@@ -8,25 +8,23 @@
 #define HB_CATALOG_H
 
 #include "base/interned.h"
+#include "base/numbers.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* There may be millions: 64 bytes each. */
+/* There may be millions: 32 bytes each, and what stands in `places`. */
 struct hb_catalog_member {
-    uint64_t path; /* offset into `text`; behind its NUL stands the link's target, if `linked` */
     uint64_t bytes;
-    int64_t mtime_seconds;
-    uint64_t group;
-    uint64_t token;
-    uint64_t stored_bytes;
+    uint64_t
+        path : 40; /* offset into `text`; behind its NUL stands the link's target, if `linked` */
+    uint64_t path_bytes : 24;
     uint32_t mtime_nanoseconds;
     uint32_t common; /* which of `commons` */
-    uint32_t path_bytes : 24;
-    uint32_t type : 7; /* enum hb_type */
-    uint32_t linked : 1;
     uint16_t mode;
+    uint8_t type : 7; /* enum hb_type */
+    uint8_t linked : 1;
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */
 };
@@ -40,6 +38,7 @@ struct hb_catalog_common {
 
 struct hb_catalog {
     struct hb_catalog_member *members;
+    struct hb_numbers places; /* of each: group, token, stored bytes; the seconds of its time */
     size_t count;
     size_t capacity;
     char *text; /* all names, each ended by NUL; the first byte is one */
@@ -58,6 +57,10 @@ static inline const char *hb_catalog_path(const struct hb_catalog *catalog, size
 {
     return catalog->text + catalog->members[index].path;
 }
+
+/* Members that are stored together have the same group, and stand one after the other. */
+uint64_t hb_catalog_group(const struct hb_catalog *catalog, size_t index, uint64_t *stored_bytes);
+int64_t hb_catalog_mtime_seconds(const struct hb_catalog *catalog, size_t index);
 
 /* The link's target, or NULL. */
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index);

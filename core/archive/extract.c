@@ -190,8 +190,9 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
 /* The group that begins with this member ends before the one that is returned. */
 static size_t group_end(const struct hb_catalog *catalog, size_t first)
 {
+    uint64_t group = hb_catalog_group(catalog, first, NULL);
     size_t end = first + 1;
-    while (end < catalog->count && catalog->members[end].group == catalog->members[first].group)
+    while (end < catalog->count && hb_catalog_group(catalog, end, NULL) == group)
         end++;
     return end;
 }

@@ -9,7 +9,14 @@ _Static_assert(sizeof(struct hb_fingerprint) == 16, "as it is stored");
 _Static_assert(sizeof(struct hb_unit_part) == 104, "as it is stored");
 _Static_assert(sizeof(struct hb_long_entry) == 24, "as it is stored");
 
-enum { HEAD_BYTES = 32 + 4 * 8 };
+enum { HEAD_BYTES = 32 + 4 * 8, CHECK_BYTES = 8 };
+
+static uint64_t get64(const unsigned char *from)
+{
+    uint64_t little;
+    memcpy(&little, from, sizeof little);
+    return le64toh(little);
+}
 
 /* ---- growing ------------------------------------------------------------------------------- */
 
@@ -28,17 +35,16 @@ void hb_reuse_reserve(struct hb_reuse_index *index, size_t entries, size_t units
 {
     index->capacity = entries;
     index->fingerprints = hb_resize(index->fingerprints, entries, sizeof *index->fingerprints);
-    index->first_units = hb_resize(index->first_units, entries, sizeof *index->first_units);
     index->unit_capacity = units;
-    index->checks = hb_resize(index->checks, units, sizeof *index->checks);
+    index->checks = hb_resize(index->checks, units, CHECK_BYTES);
 }
 
 void hb_reuse_add_unit(struct hb_reuse_index *index, const struct hb_unit *unit,
                        const struct hb_unit_mark *mark, bool whole)
 {
-    uint64_t *check =
-        grow(&index->checks, &index->unit_count, &index->unit_capacity, sizeof *check);
-    *check = mark->check;
+    uint64_t check = htole64(mark->check);
+    memcpy(grow(&index->checks, &index->unit_count, &index->unit_capacity, CHECK_BYTES), &check,
+           sizeof check);
     index->overflowed |= index->unit_count >= UINT32_MAX || unit->bytes > UINT32_MAX;
     if (whole)
         return;
@@ -52,14 +58,13 @@ void hb_reuse_add_unit(struct hb_reuse_index *index, const struct hb_unit *unit,
 void hb_reuse_add_entry(struct hb_reuse_index *index, const struct hb_entry *entry,
                         const struct hb_fingerprint *fingerprint, uint64_t units)
 {
-    size_t number = index->count, capacity = index->capacity;
+    size_t number = index->count;
+    uint64_t first = index->unit_count - units;
     struct hb_fingerprint *kept =
         grow(&index->fingerprints, &index->count, &index->capacity, sizeof *kept);
     *kept = *fingerprint;
-    if (index->capacity != capacity)
-        index->first_units =
-            hb_resize(index->first_units, index->capacity, sizeof *index->first_units);
-    index->first_units[number] = (uint32_t)(index->unit_count - units);
+    index->first_units.columns = 1;
+    hb_numbers_add(&index->first_units, &first);
     index->overflowed |= number >= UINT32_MAX;
     if (units == 1)
         return;
@@ -69,23 +74,41 @@ void hb_reuse_add_entry(struct hb_reuse_index *index, const struct hb_entry *ent
     hb_fingerprint_path(entry, &row->path);
 }
 
+size_t hb_reuse_first_unit(const struct hb_reuse_index *index, size_t entry)
+{
+    uint64_t first;
+    hb_numbers_get(&index->first_units, entry, &first);
+    return (size_t)first;
+}
+
+uint64_t hb_reuse_check(const struct hb_reuse_index *index, size_t unit)
+{
+    return get64(index->checks + unit * CHECK_BYTES);
+}
+
+/* Long entries ascend: is this one of them? All others have a part in one unit. */
 size_t hb_reuse_units(const struct hb_reuse_index *index, size_t entry)
 {
-    size_t end = index->unit_count, first = index->first_units[entry];
-    for (size_t next = entry + 1; next < index->count; next++) {
-        if (index->first_units[next] == first)
-            continue; /* shares it */
-        end = index->first_units[next];
-        break;
+    size_t low = 0, high = index->long_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (index->long_entries[middle].entry == entry)
+            return index->long_entries[middle].units;
+        if (index->long_entries[middle].entry < entry)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return end - first;
+    return 1;
 }
 
 void hb_reuse_clear(struct hb_reuse_index *index)
 {
-    free(index->fingerprints);
-    free(index->first_units);
-    free(index->checks);
+    if (!index->lent) {
+        free(index->fingerprints);
+        free(index->checks);
+    }
+    hb_numbers_clear(&index->first_units);
     free(index->long_entries);
     free(index->parts);
     *index = (struct hb_reuse_index){0};
@@ -103,8 +126,7 @@ static size_t bits_bytes(size_t count)
 size_t hb_reuse_bytes(const struct hb_reuse_index *index)
 {
     return HEAD_BYTES + index->count * sizeof *index->fingerprints + bits_bytes(index->count) +
-           index->unit_count * sizeof *index->checks +
-           index->long_count * sizeof *index->long_entries +
+           index->unit_count * CHECK_BYTES + index->long_count * sizeof *index->long_entries +
            index->part_count * sizeof *index->parts;
 }
 
@@ -131,9 +153,12 @@ static unsigned char *put_shares(unsigned char *to, const struct hb_reuse_index 
 {
     size_t bytes = bits_bytes(index->count);
     memset(to, 0, bytes);
-    for (size_t i = 1; i < index->count; i++)
-        if (index->first_units[i] == index->first_units[i - 1])
+    for (size_t i = 0, before = SIZE_MAX; i < index->count; i++) {
+        size_t first = hb_reuse_first_unit(index, i);
+        if (first == before)
             to[i / 8] |= (unsigned char)(1u << i % 8);
+        before = first;
+    }
     return to + bytes;
 }
 
@@ -146,8 +171,7 @@ void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to)
     to = put64(to, index->part_count);
     to = put(to, index->fingerprints, index->count * sizeof *index->fingerprints);
     to = put_shares(to, index);
-    for (size_t i = 0; i < index->unit_count; i++)
-        to = put64(to, index->checks[i]);
+    to = put(to, index->checks, index->unit_count * CHECK_BYTES);
     for (size_t i = 0; i < index->long_count; i++) {
         to = put(to, &index->long_entries[i].path, sizeof index->long_entries[i].path);
         to = put32(to, index->long_entries[i].entry);
@@ -161,30 +185,32 @@ void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to)
     }
 }
 
-/* Takes `count` elements off the front of what is left; false: there are fewer. */
-static bool take(const unsigned char **at, size_t *left, uint64_t count, size_t each, void *array)
+/* Borrows `count` elements at the front of what is left; false: there are fewer. */
+static bool lend(const unsigned char **at, size_t *left, uint64_t count, size_t each,
+                 const unsigned char **array)
 {
-    void **memory = array;
     if (count > *left / each)
         return false;
-    *memory = hb_alloc((size_t)count * each);
-    put(*memory, *at, (size_t)count * each);
+    *array = *at;
     *at += count * each;
     *left -= (size_t)count * each;
     return true;
 }
 
-static uint64_t get64(const unsigned char *from)
+/* The same, as a copy. */
+static bool take(const unsigned char **at, size_t *left, uint64_t count, size_t each, void *array)
 {
-    uint64_t little;
-    memcpy(&little, from, sizeof little);
-    return le64toh(little);
+    void **memory = array;
+    const unsigned char *from;
+    if (!lend(at, left, count, each, &from))
+        return false;
+    *memory = hb_alloc((size_t)count * each);
+    put(*memory, from, (size_t)count * each);
+    return true;
 }
 
 static void to_host_order(struct hb_reuse_index *index)
 {
-    for (size_t i = 0; i < index->unit_count; i++)
-        index->checks[i] = le64toh(index->checks[i]);
     for (size_t i = 0; i < index->long_count; i++) {
         index->long_entries[i].entry = le32toh(index->long_entries[i].entry);
         index->long_entries[i].units = le32toh(index->long_entries[i].units);
@@ -202,19 +228,21 @@ static bool count_units(struct hb_reuse_index *index, const unsigned char *share
 {
     uint64_t next = 0, parts = 0, units = 0;
     size_t row = 0;
-    index->first_units = hb_alloc((index->count + 1) * sizeof *index->first_units);
+    uint64_t first = 0;
+    index->first_units.columns = 1;
     for (size_t i = 0; i < index->count; i++) {
         bool is_long = row < index->long_count && index->long_entries[row].entry == i;
         if (shares[i / 8] >> i % 8 & 1) {
             if (is_long || units != 1)
                 return false;
-            index->first_units[i] = index->first_units[i - 1];
+            hb_numbers_add(&index->first_units, &first);
             continue;
         }
         units = is_long ? index->long_entries[row++].units : 1;
         if ((is_long && units < 2) || units > index->unit_count - next)
             return false;
-        index->first_units[i] = (uint32_t)next;
+        first = next;
+        hb_numbers_add(&index->first_units, &first);
         next += units;
         parts += is_long ? units : 0;
     }
@@ -235,16 +263,19 @@ bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_ind
     if (bytes < HEAD_BYTES)
         return false;
     const unsigned char *at = data + HEAD_BYTES;
-    HB_AUTO_FREE unsigned char *shares = NULL;
+    const unsigned char *shares = NULL, *fingerprints = NULL, *checks = NULL;
     size_t left = bytes - HEAD_BYTES;
     uint64_t count = get64(data + 32), units = get64(data + 40);
     uint64_t long_count = get64(data + 48), parts = get64(data + 56);
     memcpy(index->key, data, sizeof index->key);
-    bool good = take(&at, &left, count, sizeof *index->fingerprints, &index->fingerprints) &&
-                take(&at, &left, bits_bytes((size_t)count), 1, &shares) &&
-                take(&at, &left, units, sizeof *index->checks, &index->checks) &&
+    bool good = lend(&at, &left, count, sizeof *index->fingerprints, &fingerprints) &&
+                lend(&at, &left, bits_bytes((size_t)count), 1, &shares) &&
+                lend(&at, &left, units, CHECK_BYTES, &checks) &&
                 take(&at, &left, long_count, sizeof *index->long_entries, &index->long_entries) &&
                 take(&at, &left, parts, sizeof *index->parts, &index->parts) && left == 0;
+    index->lent = true;
+    index->fingerprints = (struct hb_fingerprint *)(uintptr_t)fingerprints;
+    index->checks = (unsigned char *)(uintptr_t)checks;
     if (good) {
         index->count = (size_t)count;
         index->unit_count = (size_t)units;

@@ -17,6 +17,7 @@
 #define HB_REUSE_INDEX_H
 
 #include "archive/fingerprint.h"
+#include "base/numbers.h"
 
 /* What is kept of each unit. */
 struct hb_unit_mark {
@@ -42,10 +43,11 @@ struct hb_long_entry {
 struct hb_reuse_index {
     unsigned char key[32];
     struct hb_fingerprint *fingerprints;
-    uint32_t *first_units; /* as many; made when it is read */
     size_t count, capacity;
-    uint64_t *checks;
+    struct hb_numbers first_units; /* as many; made when it is read */
+    unsigned char *checks;         /* as they are stored */
     size_t unit_count, unit_capacity;
+    bool lent; /* fingerprints and checks lie in the block that was read */
     struct hb_long_entry *long_entries;
     size_t long_count, long_capacity;
     struct hb_unit_part *parts;
@@ -66,8 +68,12 @@ void hb_reuse_add_entry(struct hb_reuse_index *index, const struct hb_entry *ent
 size_t hb_reuse_bytes(const struct hb_reuse_index *index);
 void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to);
 
-/* Everything in it is consistent then. */
+/* Everything in it is consistent then; `data` has to stay as long as the index. */
 bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_index *index);
+
+/* The first unit of an entry, and the checksum of a unit. */
+size_t hb_reuse_first_unit(const struct hb_reuse_index *index, size_t entry);
+uint64_t hb_reuse_check(const struct hb_reuse_index *index, size_t unit);
 
 /* How many units entry `entry` has a part in. */
 size_t hb_reuse_units(const struct hb_reuse_index *index, size_t entry);

@@ -74,7 +74,7 @@ bool hb_trailer_content(const struct hb_trailer *trailer, uint64_t index, uint64
 
 bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry)
 {
-    return entry->index < trailer->count &&
+    return trailer->hashes != NULL && entry->index < trailer->count &&
            le64toh(trailer->hashes[entry->index]) == hash_entry(entry);
 }
 
@@ -192,6 +192,10 @@ static bool take_numbers(struct hb_trailer *trailer, uint64_t **numbers, const u
         (!first && trailer->count != bytes / sizeof **numbers))
         return false;
     trailer->count = bytes / sizeof **numbers;
+    if (trailer->block != NULL) { /* sections are aligned in it, as it is itself */
+        *numbers = (uint64_t *)(uintptr_t)data;
+        return true;
+    }
     *numbers = hb_alloc(bytes);
     if (bytes > 0)
         memcpy(*numbers, data, bytes);
@@ -288,11 +292,9 @@ bool hb_trailer_is_sealed(const void *data, size_t bytes, const unsigned char ke
     return false;
 }
 
-int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
-                     struct hb_error *error)
+static int parse(const void *data, size_t bytes, struct hb_trailer *trailer, struct hb_error *error)
 {
     uint64_t checksum;
-    *trailer = (struct hb_trailer){0};
     if (data == NULL)
         return hb_error_set(error, HB_STATUS_FATAL, "the format plugin gives no trailer");
     if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
@@ -309,10 +311,59 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
     if (le64toh(checksum) != XXH3_64bits(data, body))
         return hb_error_set(error, HB_STATUS_FATAL, "the archive's trailer is damaged");
     if (!parse_sections((const unsigned char *)data + sizeof magic, body - sizeof magic, trailer)) {
-        hb_trailer_clear(trailer);
         return hb_error_set(error, HB_STATUS_FATAL, "the archive's trailer is malformed");
     }
     return HB_OK;
+}
+
+int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
+                     struct hb_error *error)
+{
+    *trailer = (struct hb_trailer){0};
+    int status = parse(data, bytes, trailer, error);
+    if (status != HB_OK)
+        hb_trailer_clear(trailer);
+    return status;
+}
+
+int hb_trailer_take(void *data, size_t bytes, struct hb_trailer *trailer, struct hb_error *error)
+{
+    *trailer = (struct hb_trailer){.block = data};
+    int status = parse(data, bytes, trailer, error);
+    if (status != HB_OK)
+        hb_trailer_clear(trailer);
+    return status;
+}
+
+/* The numbers stand in front; the system gets the rest of a large block back. */
+void hb_trailer_forget_reuse(struct hb_trailer *trailer)
+{
+    const unsigned char *block = trailer->block;
+    if (block == NULL || trailer->hashes == NULL)
+        return;
+    size_t hashes = (size_t)((unsigned char *)trailer->hashes - block), contents = 0;
+    size_t end = hashes, all = trailer->count * sizeof *trailer->hashes;
+    if (trailer->contents != NULL) {
+        contents = (size_t)((unsigned char *)trailer->contents - block);
+        end = contents > hashes ? contents : hashes;
+    }
+    unsigned char *shorter = hb_resize(trailer->block, end + all, 1);
+    trailer->block = shorter;
+    trailer->hashes = (uint64_t *)(void *)(shorter + hashes);
+    if (trailer->contents != NULL)
+        trailer->contents = (uint64_t *)(void *)(shorter + contents);
+}
+
+void hb_trailer_forget_metadata(struct hb_trailer *trailer)
+{
+    size_t done = 0;
+    if (trailer->block == NULL) {
+        free(trailer->hashes);
+        trailer->hashes = NULL;
+    } else if (trailer->hashes != NULL) {
+        hb_give_back(trailer->hashes, &done, trailer->count * sizeof *trailer->hashes);
+        trailer->hashes = NULL;
+    }
 }
 
 bool hb_trailer_incomplete(const struct hb_trailer *trailer)
@@ -322,8 +373,11 @@ bool hb_trailer_incomplete(const struct hb_trailer *trailer)
 
 void hb_trailer_clear(struct hb_trailer *trailer)
 {
-    free(trailer->hashes);
-    free(trailer->contents);
+    if (trailer->block == NULL) {
+        free(trailer->hashes);
+        free(trailer->contents);
+    }
+    free(trailer->block);
     json_decref(trailer->annotations);
     json_decref(trailer->summary);
     hb_origin_clear(&trailer->origin);

@@ -35,6 +35,7 @@
 struct hb_trailer {
     uint64_t *hashes;   /* of metadata */
     uint64_t *contents; /* as many, or NULL: it has none. See hb_trailer_content */
+    void *block;        /* they lie in it, where it was taken over; or NULL */
     size_t count;
     size_t capacity;
     json_t *annotations; /* section 6, rows of annotations.h; or NULL */
@@ -63,10 +64,23 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
                      struct hb_error *error);
 
+/*
+ * The same of a block that came from malloc(), and is taken over whatever comes of it: nothing is
+ * copied, and `data` stays as long as the trailer, or until hb_trailer_forget_reuse.
+ */
+int hb_trailer_take(void *data, size_t bytes, struct hb_trailer *trailer, struct hb_error *error);
+/* What stands behind the numbers of the entries, or those of the metadata, is not needed any more.
+ */
+void hb_trailer_forget_reuse(struct hb_trailer *trailer);
+void hb_trailer_forget_metadata(struct hb_trailer *trailer);
+
 /* Does entry `entry->index` have the metadata that it was stored with? */
 bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry);
 
-/* Section 3 of a block that hb_trailer_parse accepted; false: it has none. Others never need it. */
+/*
+ * Section 3 of a block that was accepted, which has to stay; false: it has none. Others never need
+ * it.
+ */
 bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *index);
 
 /* Was a block that hb_trailer_parse accepted sealed with this key, and is it as it was then? */

@@ -130,10 +130,10 @@ static void list_plan(const struct hb_backing_up *backup)
 {
     const struct hb_backup_request *request = backup->request;
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
-        const struct hb_planned *planned = &backup->plan.entries[i];
-        HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, &backup->plan, planned);
-        backup->result->directories += planned->type == HB_TYPE_DIRECTORY;
+        struct hb_planned planned = hb_plan_entry(&backup->plan, i);
+        HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, &planned);
+        request->would_store(request->context, path, &backup->plan, &planned);
+        backup->result->directories += planned.type == HB_TYPE_DIRECTORY;
     }
     backup->result->files = backup->plan.files;
     backup->result->bytes = backup->plan.bytes;
@@ -143,7 +143,7 @@ static void list_plan(const struct hb_backing_up *backup)
 static bool has_content(const struct hb_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->entries[i].type != HB_TYPE_DIRECTORY)
+        if (hb_plan_entry(plan, i).type != HB_TYPE_DIRECTORY)
             return true;
     return false;
 }

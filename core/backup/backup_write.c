@@ -36,13 +36,13 @@ struct writing {
     struct hb_publication publication;
     struct hb_trailer trailer;
     struct hb_annotating annotating;
-    unsigned char *block; /* the trailer, as the format got it */
-    size_t block_bytes;
-    struct hb_reuse_index reuse;  /* for a later backup */
-    uint64_t entry_units;         /* units so far of the entries whose steps come now */
-    bool leaving_out;             /* the entry whose steps come now */
-    struct hb_previous *previous; /* or NULL */
-    struct hb_pipeline *pipeline; /* until the archive is published: staged copies go beside */
+    struct hb_block_sum block_sum; /* of the trailer, as the format got it; or none */
+    struct hb_reuse_index reuse;   /* for a later backup */
+    uint64_t entry_units;          /* units so far of the entries whose steps come now */
+    bool leaving_out;              /* the entry whose steps come now */
+    size_t given_back;             /* entries of the plan */
+    struct hb_previous *previous;  /* or NULL */
+    struct hb_pipeline *pipeline;  /* until the archive is published: staged copies go beside */
 };
 
 /* A format's failure is the sink's, when the sink had one. */
@@ -261,6 +261,8 @@ static void forget_entries(struct writing *writing)
 static int finish_archive(struct writing *writing)
 {
     char host[HOST_NAME_MAX + 1] = "";
+    HB_AUTO_FREE unsigned char *block = NULL;
+    size_t block_bytes = 0;
     struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
     forget_entries(writing);
     /* Sources that are still being closed may have something to say. */
@@ -271,17 +273,19 @@ static int finish_archive(struct writing *writing)
         hb_trailer_build(&writing->trailer, &writing->run->report,
                          writing->plan->remember ? &writing->reuse : NULL,
                          hb_is_reproducible(writing->backup) ? NULL : &origin,
-                         writing->backup->key.known ? writing->backup->key.key : NULL,
-                         &writing->block, &writing->block_bytes);
+                         writing->backup->key.known ? writing->backup->key.key : NULL, &block,
+                         &block_bytes);
     pthread_mutex_unlock(&writing->run->report.lock);
     hb_reuse_clear(&writing->reuse);
+    if (block != NULL)
+        writing->block_sum = hb_block_sum_of(block, block_bytes);
     writing->publication.keeping = false;
     int status = hb_publication_finish(&writing->publication, writing->error);
     if (status != HB_OK)
         return status;
     hb_run_clear_failure(writing->run);
-    status = writing->ops->finish(writing->format->self, &writing->publication.sink, writing->block,
-                                  writing->block_bytes);
+    status =
+        writing->ops->finish(writing->format->self, &writing->publication.sink, block, block_bytes);
     if (status != HB_OK)
         return format_failed(writing, status, NULL);
     writing->result->archive_bytes = writing->publication.sink.tell(&writing->publication.sink);
@@ -297,8 +301,7 @@ static int read_back(struct writing *writing)
         .format = writing->request->format,
         .fd = writing->publication.fd,
         .stored = &writing->trailer,
-        .block = writing->block,
-        .block_bytes = writing->block_bytes,
+        .block = writing->block_sum.bytes == 0 ? NULL : &writing->block_sum,
     };
     struct hb_error why = {0};
     if (destination->stream)
@@ -313,6 +316,20 @@ static int read_back(struct writing *writing)
                  destination->path, why.text);
     hb_error_hint(writing->error, "choose another format with --format, and report this defect");
     return HB_STATUS_FATAL;
+}
+
+/* What stands before this step is in the archive: large homes need its memory for the trailer. */
+static void give_back_entries(struct writing *writing, const struct hb_step *step)
+{
+    enum { AT_ONCE = 1 << 14 };
+    const struct hb_entry *first =
+        step->adoption != NULL ? step->adoption->entries[0] : step->entries[0];
+    if (first->index < writing->given_back + AT_ONCE)
+        return;
+    writing->given_back = (size_t)first->index;
+    hb_plan_give_back(writing->plan, writing->given_back);
+    if (step->adoption != NULL && writing->given_back < writing->plan->first_claimed)
+        hb_previous_give_back(writing->previous, step->previous);
 }
 
 static int write_entries(struct writing *writing)
@@ -332,6 +349,7 @@ static int write_entries(struct writing *writing)
     if (status != HB_OK)
         return status;
     while ((status = hb_pipeline_next(writing->pipeline, &step, writing->error)) == HB_OK) {
+        give_back_entries(writing, &step);
         status = step.adoption != NULL ? adopt_run(writing, &step) : append_step(writing, &step);
         if (status != HB_OK)
             break;
@@ -567,7 +585,6 @@ int hb_backup_write(struct hb_backing_up *backup)
     hb_publication_end(&writing.publication);
     hb_trailer_clear(&writing.trailer);
     hb_annotate_clear(&writing.annotating);
-    free(writing.block);
     hb_reuse_clear(&writing.reuse);
     hb_previous_close(writing.previous);
     return status;

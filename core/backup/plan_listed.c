@@ -43,7 +43,6 @@ struct walk {
     const struct hb_plan_listed_request *request;
     struct hb_run *run;
     struct hb_plan *plan;
-    size_t name_bytes;
     struct hb_path_table known; /* rows of the plan by their path */
     struct hb_state_key key;
     const char *path; /* that is being looked at */
@@ -106,29 +105,26 @@ static bool claims_neighbour(void *context, size_t content, const struct hb_entr
 static const char *path_of(const void *rows, size_t row, size_t *bytes)
 {
     const struct hb_plan *plan = rows;
-    *bytes = plan->entries[row].name_bytes;
-    return plan->names + plan->entries[row].name;
+    struct hb_planned planned = hb_plan_entry(plan, row);
+    *bytes = planned.name_bytes;
+    return plan->names + planned.name;
 }
 
 static void add(struct walk *walk, const struct hb_entry *entry, uint8_t content)
 {
     struct hb_plan *plan = walk->plan;
-    plan->names = hb_resize(plan->names, walk->name_bytes + entry->path_bytes, 1);
-    memcpy(plan->names + walk->name_bytes, entry->path, entry->path_bytes);
-    plan->entries = hb_resize(plan->entries, plan->count + 1, sizeof *plan->entries);
     struct hb_plan_common common = {entry->uid, entry->gid, (uint16_t)entry->mode, content};
-    plan->entries[plan->count] = (struct hb_planned){
+    struct hb_planned planned = {
         .common = hb_intern(&plan->commons, &common, sizeof common),
         .parent = UINT32_MAX,
-        .name_bytes = entry->path_bytes & 0x1ffff,
-        .name = walk->name_bytes & ((1ULL << 40) - 1),
+        .name_bytes = (uint32_t)entry->path_bytes,
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
         .type = HB_TYPE_FILE,
     };
-    hb_path_table_put(&walk->known, plan->count++, path_of, plan);
-    walk->name_bytes += entry->path_bytes;
+    hb_plan_add(plan, &planned, entry->path);
+    hb_path_table_put(&walk->known, plan->count - 1, path_of, plan);
     plan->files++;
     plan->bytes += entry->bytes;
 }

@@ -7,14 +7,21 @@
 #include "host/format.h"
 #include "host/run.h"
 
+/* A trailer as large as that of a million entries is not kept to be compared with. */
+struct hb_block_sum {
+    size_t bytes;
+    uint64_t hash[2]; /* XXH3, 128 bits */
+};
+
+struct hb_block_sum hb_block_sum_of(const void *block, size_t bytes);
+
 struct hb_read_back_request {
     struct hb_run *run;
     const struct hb_format_choice *format;
     int fd; /* of the whole archive; stays the caller's */
     /* One row for each entry, as hb_read_back_row() made it, in the order of writing. */
     const struct hb_trailer *stored;
-    const void *block; /* the trailer as finish() got it; NULL: the format stores none */
-    size_t block_bytes;
+    const struct hb_block_sum *block; /* of the trailer as finish() got it; NULL: it stores none */
 };
 
 /* What of an entry comes back: all, or without mode and time where the format stores no trailer. */

@@ -34,26 +34,15 @@
 
 /* ---- the plan ------------------------------------------------------------------------------ */
 
-static uint64_t keep_name(struct hb_walk *walk, const char *name, size_t bytes)
+static void append_claimed(struct hb_walk *walk, const struct hb_planned *planned, const char *name)
 {
-    if (walk->name_bytes + bytes > walk->name_capacity) {
-        walk->name_capacity = (walk->name_bytes + bytes) * 3 / 2 + 4096;
-        walk->plan->names = hb_resize(walk->plan->names, walk->name_capacity, 1);
+    if (walk->claimed_count == walk->claimed_capacity) {
+        walk->claimed_capacity += walk->claimed_capacity / 2 + 16;
+        walk->claimed = hb_resize(walk->claimed, walk->claimed_capacity, sizeof *walk->claimed);
     }
-    memcpy(walk->plan->names + walk->name_bytes, name, bytes);
-    uint64_t at = walk->name_bytes;
-    walk->name_bytes += bytes;
-    return at;
-}
-
-static void append(struct hb_planned **entries, size_t *count, size_t *capacity,
-                   const struct hb_planned *planned)
-{
-    if (*count == *capacity) {
-        *capacity = *capacity == 0 ? 256 : *capacity + *capacity / 2;
-        *entries = hb_resize(*entries, *capacity, sizeof **entries);
-    }
-    (*entries)[(*count)++] = *planned;
+    walk->claimed[walk->claimed_count] =
+        (struct hb_walk_claimed){walk->claimed_count, *planned, hb_copy_text(name)};
+    walk->claimed_count++;
 }
 
 /*
@@ -86,17 +75,17 @@ static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen
     return (struct hb_planned){
         .common = hb_intern(&walk->plan->commons, &common, sizeof common),
         .parent = walk->level->number,
-        .name_bytes = bytes & 0x1ffff,
-        .name = keep_name(walk, seen->name, bytes) & ((1ULL << 40) - 1),
+        .name_bytes = (uint32_t)bytes,
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .ctime_seconds = seen->status.st_ctim.tv_sec,
         .inode = seen->status.st_ino,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
         .ctime_nanoseconds = (uint32_t)seen->status.st_ctim.tv_nsec,
-        .type = entry->type & 0xf,
-        .flags = (seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
-                 (entry->type == HB_TYPE_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD : 0u),
+        .type = (uint8_t)entry->type,
+        .flags = (uint8_t)((seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
+                           (entry->type == HB_TYPE_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD
+                                                                                 : 0u)),
     };
 }
 
@@ -253,13 +242,15 @@ static int enter_directory(struct hb_walk *walk, const struct hb_seen *seen,
     }
     if (!seen->mode_fixed)
         hb_plan_set_mode(walk->plan, planned, hb_access_stored_mode(inner, seen->mode));
-    struct hb_planned walked = *planned;
     bool apart = is_apart(walk, walk->level->apart, &reading, &seen->status);
-    walked.flags |= apart ? HB_PLANNED_APART : 0u;
-    append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
-           &walked);
-    return enter_level(walk, inner, &reading, apart, (uint32_t)(walk->plan->directory_count - 1),
-                       seen->entry.path_bytes);
+    struct hb_plan_directory walked = {
+        .parent = planned->parent,
+        .common = planned->common,
+        .name_bytes = planned->name_bytes & 0x1ffff,
+        .flags = apart ? HB_PLANNED_APART : 0,
+    };
+    uint32_t number = hb_plan_add_directory(walk->plan, &walked, seen->name);
+    return enter_level(walk, inner, &reading, apart, number, seen->entry.path_bytes);
 }
 
 /* ---- one entry ----------------------------------------------------------------------------- */
@@ -317,16 +308,16 @@ static uint16_t claimed_mode(const struct hb_walk *walk, const struct hb_seen *s
 static void store_way(struct hb_walk *walk)
 {
     struct hb_plan *plan = walk->plan;
-    size_t first = plan->count, left = walk->on_the_way;
-    for (size_t i = 0; i < left; i++) /* room for them */
-        append(&plan->entries, &plan->count, &walk->capacity, &(struct hb_planned){0});
-    for (struct hb_level *level = walk->level; left > 0; level = level->above) {
-        if (!level->on_the_way)
-            continue;
-        struct hb_planned *planned = &plan->entries[first + --left];
-        *planned = plan->directories[level->number];
-        planned->flags &= HB_PLANNED_MODE | HB_PLANNED_UNTOLD;
-        level->on_the_way = false;
+    size_t left = walk->on_the_way;
+    HB_AUTO_FREE struct hb_level **way = left == 0 ? NULL : hb_alloc(left * sizeof(void *));
+    for (struct hb_level *level = walk->level; left > 0; level = level->above)
+        if (level->on_the_way)
+            way[--left] = level;
+    for (; left < walk->on_the_way; left++) {
+        const struct hb_planned *planned = &way[left]->planned;
+        hb_plan_add(plan, planned,
+                    plan->directory_names + plan->directories[way[left]->number].name);
+        way[left]->on_the_way = false;
     }
     walk->on_the_way = 0;
 }
@@ -350,19 +341,16 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
     struct hb_planned planned = planned_from(
         walk, seen, content, content != 0 ? claimed_mode(walk, seen) : (uint16_t)seen->mode);
     if (content != 0) {
-        append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
+        append_claimed(walk, &planned, seen->name);
         return HB_OK;
     }
-    size_t number = plan->count;
-    if (stored)
-        append(&plan->entries, &plan->count, &walk->capacity, &planned);
-    if (seen->entry.type != HB_TYPE_DIRECTORY)
-        return HB_OK;
     const struct hb_level *outer = walk->level;
-    int status = enter_directory(walk, seen, &planned);
-    if (stored)
-        plan->entries[number].common = planned.common;
+    int status =
+        seen->entry.type == HB_TYPE_DIRECTORY ? enter_directory(walk, seen, &planned) : HB_OK;
+    if (stored) /* what is in it comes later */
+        hb_plan_add(plan, &planned, seen->name);
     if (decision == HB_ENTER_ON_THE_WAY && walk->level != outer) {
+        walk->level->planned = planned;
         walk->level->on_the_way = true;
         walk->on_the_way++;
     }
@@ -451,10 +439,10 @@ static int start_walk(struct hb_walk *walk)
 /* The largest first; of the same size, as they were found. */
 static int compare_claimed(const void *one, const void *other)
 {
-    const struct hb_planned *a = one, *b = other;
-    if (a->bytes != b->bytes)
-        return a->bytes > b->bytes ? -1 : 1;
-    return a->name < b->name ? -1 : a->name > b->name;
+    const struct hb_walk_claimed *a = one, *b = other;
+    if (a->planned.bytes != b->planned.bytes)
+        return a->planned.bytes > b->planned.bytes ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
 }
 
 int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
@@ -466,8 +454,10 @@ int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
     plan->first_claimed = plan->count;
     if (walk.claimed_count > 0)
         qsort(walk.claimed, walk.claimed_count, sizeof *walk.claimed, compare_claimed);
-    for (size_t i = 0; i < walk.claimed_count; i++)
-        append(&plan->entries, &plan->count, &walk.capacity, &walk.claimed[i]);
+    for (size_t i = 0; i < walk.claimed_count; i++) {
+        hb_plan_add(plan, &walk.claimed[i].planned, walk.claimed[i].name);
+        free(walk.claimed[i].name);
+    }
     free(walk.claimed);
     free(walk.path);
     if (result != HB_OK)

@@ -25,7 +25,8 @@ struct hb_level {
     } * claimed;          /* the names that some plugin claims */
     size_t claimed_count;
     int fd;
-    uint32_t number; /* among the directories of the plan */
+    uint32_t number;           /* among the directories of the plan */
+    struct hb_planned planned; /* if it is on_the_way */
     size_t path_bytes;
     struct hb_rights reading; /* what is in it is read with these */
     bool apart;               /* see HB_PLANNED_APART */
@@ -38,9 +39,11 @@ struct hb_walk {
     struct hb_run *run;
     struct hb_plan *plan;
     struct hb_error *error;
-    size_t capacity, directory_capacity;
-    size_t name_bytes, name_capacity;
-    struct hb_planned *claimed; /* appended to the plan at the end */
+    struct hb_walk_claimed {
+        size_t number; /* as it was found */
+        struct hb_planned planned;
+        char *name;
+    } * claimed; /* appended to the plan at the end */
     size_t claimed_count, claimed_capacity;
     char *path; /* of the entry that is being looked at */
     size_t path_capacity;

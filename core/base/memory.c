@@ -2,8 +2,10 @@
 #include "base/memory.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *checked(void *memory)
 {
@@ -48,4 +50,18 @@ char *hb_text(const char *format, ...)
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
     return checked(length < 0 ? NULL : text);
+}
+
+void hb_give_back(void *memory, size_t *done, size_t bytes)
+{
+    enum { STEP = 1 << 20 };
+    if (bytes < *done + STEP)
+        return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)memory + *done;
+    uintptr_t from = (start + page - 1) / page * page,
+              end = ((uintptr_t)memory + bytes) / page * page;
+    /* What a kernel or a checker of memory does not like stays as it is. */
+    if (end > from)
+        (void)madvise((void *)from, end - from, MADV_DONTNEED);
+    *done = end - (uintptr_t)memory;
 }

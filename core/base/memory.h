@@ -33,4 +33,10 @@ char *hb_copy_text(const char *text);
 char *hb_copy_bytes(const char *text, size_t bytes); /* and a NUL */
 char *hb_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * The first `bytes` of a large array are not read any more: the system gets their pages back, and
+ * zeros are what is found there. In steps that are worth it; *done, 0 at first, says how far it is.
+ */
+void hb_give_back(void *memory, size_t *done, size_t bytes);
+
 #endif

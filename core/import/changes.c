@@ -5,12 +5,13 @@
 #include "import/same_place.h"
 #include "restore/foresee.h"
 
-static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
+static bool is_same(const struct hb_catalog *catalog, size_t index, const struct stat *status)
 {
+    const struct hb_catalog_member *member = &catalog->members[index];
     return member->type == HB_TYPE_FILE && S_ISREG(status->st_mode) &&
            (member->entry_flags & HB_ENTRY_HAS_MTIME) &&
            (uint64_t)status->st_size == member->bytes &&
-           status->st_mtim.tv_sec == member->mtime_seconds &&
+           status->st_mtim.tv_sec == hb_catalog_mtime_seconds(catalog, index) &&
            status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;
 }
 
@@ -52,8 +53,7 @@ static enum hb_change file_change(struct looking *looking, size_t index)
     if (looking->why == NULL)
         looking->why = why_not_published(looking, index, &place);
     hb_led_note(&looking->led, plan, index, place.path);
-    bool exists = place.exists,
-         same = exists && is_same(&plan->catalog->members[index], &place.status);
+    bool exists = place.exists, same = exists && is_same(plan->catalog, index, &place.status);
     hb_place_clear(&place);
     if (looking->why != NULL)
         return HB_CHANGE_REFUSED;

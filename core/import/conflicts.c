@@ -43,34 +43,69 @@ static void give_way(struct hb_report *report, struct hb_restore_plan *plan, siz
         plan->rows[row->replaces - 1].action = HB_SELECTED;
 }
 
-static size_t take_names(const struct hb_restore_plan *plan, struct name *names, bool *sorted)
+/* As most archives are: then neighbours tell, and no table of the names is made. */
+static bool is_sorted(const struct hb_restore_plan *plan)
 {
-    size_t count = 0;
-    *sorted = true;
+    struct name before = {NULL, 0};
     for (size_t i = 0; i < plan->count; i++) {
         if (!hb_planned_is_selected(plan, i))
             continue;
-        names[count] = (struct name){hb_planned_path(plan, i), i};
-        *sorted = *sorted && (count == 0 || in_order(&names[count - 1], &names[count]) < 0);
-        count++;
+        struct name name = {hb_planned_path(plan, i), i};
+        if (before.path != NULL && in_order(&before, &name) >= 0)
+            return false;
+        before = name;
     }
+    return true;
+}
+
+static size_t take_names(const struct hb_restore_plan *plan, struct name *names)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        if (hb_planned_is_selected(plan, i))
+            names[count++] = (struct name){hb_planned_path(plan, i), i};
+    qsort(names, count, sizeof *names, in_order);
     return count;
+}
+
+/* `next` is the name that follows. Does the first one give way to it? */
+static bool settle(struct hb_report *report, struct hb_restore_plan *plan, const struct name *name,
+                   const struct name *next)
+{
+    if (plan->catalog->members[name->index].type == HB_TYPE_DIRECTORY ||
+        !lies_below(next->path, name->path))
+        return false;
+    give_way(report, plan, name->index);
+    return true;
+}
+
+static bool settle_sorted(struct hb_report *report, struct hb_restore_plan *plan)
+{
+    struct name before = {NULL, 0};
+    bool any = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!hb_planned_is_selected(plan, i))
+            continue;
+        struct name name = {hb_planned_path(plan, i), i};
+        any |= before.path != NULL && settle(report, plan, &before, &name);
+        before = name;
+    }
+    return any;
+}
+
+static bool settle_unsorted(struct hb_report *report, struct hb_restore_plan *plan)
+{
+    HB_AUTO_FREE struct name *names = hb_alloc((plan->count + 1) * sizeof *names);
+    size_t count = take_names(plan, names);
+    bool any = false;
+    for (size_t i = 0; i + 1 < count; i++)
+        any |= settle(report, plan, &names[i], &names[i + 1]);
+    return any;
 }
 
 void hb_conflicts_settle(struct hb_report *report, struct hb_restore_plan *plan)
 {
-    HB_AUTO_FREE struct name *names = hb_alloc((plan->count + 1) * sizeof *names);
-    bool sorted, any = false;
-    size_t count = take_names(plan, names, &sorted);
-    if (!sorted)
-        qsort(names, count, sizeof *names, in_order);
-    for (size_t i = 0; i + 1 < count; i++) {
-        if (plan->catalog->members[names[i].index].type == HB_TYPE_DIRECTORY ||
-            !lies_below(names[i + 1].path, names[i].path))
-            continue;
-        give_way(report, plan, names[i].index);
-        any = true;
-    }
+    bool any = is_sorted(plan) ? settle_sorted(report, plan) : settle_unsorted(report, plan);
     for (size_t i = 0; any && i < plan->count; i++) {
         struct hb_restore_row *origin = &plan->rows[plan->rows[i].origin];
         if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)

@@ -5,6 +5,8 @@
 #include "files/access.h"
 #include <string.h>
 
+_Static_assert(sizeof(struct hb_restore_row) == 16, "of each there may be millions");
+
 static void claimed_entry(const void *rows, size_t index, struct hb_entry *entry)
 {
     hb_planned_entry(rows, index, entry);
@@ -108,4 +110,17 @@ size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index)
 size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path)
 {
     return hb_path_table_find(&plan->by_path, path, strlen(path), path_of, plan);
+}
+
+void hb_planned_forget_paths(struct hb_restore_plan *plan)
+{
+    hb_path_table_clear(&plan->by_path);
+}
+
+void hb_planned_enter_all(struct hb_restore_plan *plan)
+{
+    bool entered = plan->by_path.used > 0;
+    for (size_t i = 0; !entered && i < plan->count; i++)
+        if (hb_planned_is_selected(plan, i))
+            hb_planned_enter(plan, i);
 }

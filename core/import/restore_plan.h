@@ -27,7 +27,7 @@ enum hb_action {
     HB_UNWANTED   /* the user has not chosen it */
 };
 
-#define HB_MODE_IS_OPEN UINT32_MAX
+#define HB_MODE_IS_OPEN UINT16_MAX
 #define HB_NO_STAGE     UINT8_MAX
 
 /* An import that was interrupted has just been completed without it: hb_report_is_kept(). */
@@ -35,14 +35,14 @@ enum hb_action {
     "this import leaves it alone, too, since it has been changed; import again to replace it"
 
 struct hb_restore_row {
-    uint32_t skip;     /* bytes of the path in the catalog that are not part of the path here */
-    uint32_t mode;     /* what the filters want it to be, or HB_MODE_IS_OPEN */
-    uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
-    uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */
-    uint8_t action;    /* enum hb_action */
-    bool not_included; /* HB_UNWANTED, and not only because it is excluded */
-    uint8_t stage;     /* number of the stage where it waits (staging_mounts.h); of a directory: on
-                        * the file system where it goes, or HB_NO_STAGE */
+    uint32_t skip : 24; /* bytes of the path in the catalog that are not part of the path here */
+    uint32_t stage : 8; /* number of the stage where it waits (staging_mounts.h); of a directory:
+                         * on the file system where it goes, or HB_NO_STAGE */
+    uint32_t origin;    /* the member whose data, mode and time it gets: itself, but for links */
+    uint32_t replaces;  /* 1 + index of the earlier member with this path; 0: none */
+    uint16_t mode;      /* what the filters want it to be, or HB_MODE_IS_OPEN */
+    uint8_t action;     /* enum hb_action */
+    bool not_included;  /* HB_UNWANTED, and not only because it is excluded */
 };
 
 struct hb_restore_plan {
@@ -125,5 +125,8 @@ uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint3
 size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index);
 /* The row that was entered with this path, or SIZE_MAX. */
 size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path);
+/* The table is given back: as a rule nobody asks any more. And made again, of all rows. */
+void hb_planned_forget_paths(struct hb_restore_plan *plan);
+void hb_planned_enter_all(struct hb_restore_plan *plan);
 
 #endif

@@ -28,9 +28,8 @@ void hb_led_each_clash(const struct hb_led_members *led, struct hb_restore_plan 
                        void *context)
 {
     struct hb_path_table known = {0};
-    bool entered = plan->by_path.used > 0 || led->count == 0;
-    for (size_t i = 0; !entered && i < plan->count; i++)
-        hb_planned_enter(plan, i); /* of a snapshot: nobody has asked until now */
+    if (led->count > 0)
+        hb_planned_enter_all(plan);
     for (size_t i = 0; i < led->count; i++) {
         const struct hb_led_member *row = &led->rows[i];
         if (!hb_planned_is_selected(plan, row->index))

@@ -77,7 +77,7 @@ static void drop_impossible(const struct hb_config *config, struct hb_restore_pl
             row->action = HB_REPLACED; /* the archive's own root: nothing to do */
             continue;
         }
-        row->skip += (uint32_t)skip;
+        row->skip = (row->skip + (uint32_t)skip) & 0xffffff;
         if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
         if (problem == NULL && type == HB_TYPE_SPECIAL)
@@ -135,7 +135,7 @@ static void strip_wrapper(struct hb_restore_plan *plan)
         if (path[bytes] == '\0')
             plan->rows[i].action = HB_REPLACED; /* the directory itself is the home now */
         else if (path[bytes] == '/')
-            plan->rows[i].skip += (uint32_t)bytes + 1;
+            plan->rows[i].skip = (plan->rows[i].skip + (uint32_t)bytes + 1) & 0xffffff;
     }
 }
 
@@ -170,7 +170,7 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
         if (verdict->kind != HB_VERDICT_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE)
-            plan->rows[index].mode = verdict->mode & 0777;
+            plan->rows[index].mode = (uint16_t)(verdict->mode & 0777);
     }
     return HB_OK;
 }
@@ -467,5 +467,7 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
         leave_large(plan, choice);
     hb_conflicts_settle(&run->report, plan);
     count(plan, from);
-    return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
+    status = choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
+    hb_planned_forget_paths(plan);
+    return status;
 }

@@ -239,9 +239,8 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     hb_led_clear(&staging->led);
     free(staging->places);
     free(staging->checked);
-    free(staging->notes);
+    hb_numbers_clear(&staging->notes);
     free(staging->hashes);
-    staging->notes = NULL;
     staging->hashes = NULL;
     staging->places = NULL;
     staging->checked = NULL;

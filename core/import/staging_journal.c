@@ -185,7 +185,7 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
 int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
                              struct hb_error *error)
 {
-    if (staging->notes == NULL) /* of a stream, of which nothing was known until now */
+    if (!staging->noted) /* of a stream, of which nothing was known until now */
         hb_staging_note_targets(staging);
     hb_staging_settle_led(staging);
     int status = hb_staging_settle_names(staging, error);

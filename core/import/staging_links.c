@@ -56,7 +56,9 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
         return HB_OK;
     }
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
-        hb_set_mtime_at(stage_fd, name, member->mtime_seconds, member->mtime_nanoseconds);
+        hb_set_mtime_at(stage_fd, name,
+                        hb_catalog_mtime_seconds(plan->catalog, plan->rows[index].origin),
+                        member->mtime_nanoseconds);
     return HB_OK;
 }
 

@@ -175,6 +175,7 @@ int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
     if (!hb_names_are_folded(staging->run->stage.fd))
         return HB_OK;
     staging->renamed = hb_alloc(plan->count * sizeof *staging->renamed);
+    hb_planned_enter_all(staging->plan);
     for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
         char *real = hb_planned_is_selected(plan, i)
                          ? real_path(&names, &staging->run->home, hb_planned_path(plan, i))

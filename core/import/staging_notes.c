@@ -18,12 +18,44 @@ struct noting {
     char *led_to;  /* where links lead it; NULL: nobody knows */
 };
 
+/* What is kept of a note: of neighbours much is the same. */
+enum column { WHAT, MODE, SECONDS, NANOSECONDS, INODE, BYTES, COLUMNS };
+enum { HAS_CONTENT = 0x100 }; /* beside WHAT */
+
+static void keep(struct hb_numbers *notes, const struct hb_target_note *note)
+{
+    const uint64_t row[COLUMNS] = {
+        [WHAT] = note->what | (note->has_content ? HAS_CONTENT : 0u),
+        [MODE] = note->mode,
+        [SECONDS] = (uint64_t)note->seconds,
+        [NANOSECONDS] = note->nanoseconds,
+        [INODE] = note->inode,
+        [BYTES] = note->bytes,
+    };
+    notes->columns = COLUMNS;
+    hb_numbers_add(notes, row);
+}
+
+static struct hb_target_note kept(const struct hb_staging *staging, size_t index)
+{
+    uint64_t row[COLUMNS];
+    hb_numbers_get(&staging->notes, index, row);
+    return (struct hb_target_note){
+        .what = (uint8_t)row[WHAT],
+        .has_content = (row[WHAT] & HAS_CONTENT) != 0,
+        .mode = (uint16_t)row[MODE],
+        .seconds = (int64_t)row[SECONDS],
+        .nanoseconds = (uint32_t)row[NANOSECONDS],
+        .inode = row[INODE],
+        .bytes = row[BYTES],
+    };
+}
+
 /* A change that comes in the same moment would leave it the same time. */
 static void note_content(const struct noting *noting, size_t index, int directory_fd,
-                         const char *name)
+                         const char *name, struct hb_target_note *note)
 {
     struct hb_staging *staging = noting->staging;
-    struct hb_target_note *note = &staging->notes[index];
     if (!hb_target_note_is_racy(note, noting->inodes_last, &noting->began))
         return;
     if (staging->hashes == NULL)
@@ -69,26 +101,28 @@ static void note_way(struct noting *noting, const char *path, size_t index)
     hb_led_note(&noting->staging->led, staging->plan, index, real);
 }
 
-static void note_at(struct noting *noting, const char *path, bool is_link, size_t index)
+static struct hb_target_note note_at(struct noting *noting, const char *path, bool is_link,
+                                     size_t index)
 {
     const struct hb_run *run = noting->staging->run;
-    struct hb_target_note *note = &noting->staging->notes[index];
+    struct hb_target_note note;
     struct hb_place place;
     int result = hb_target_look(run, &noting->last, path, is_link, &place);
     if (result == 0)
-        *note = hb_target_note_of(place.exists ? &place.status : NULL, noting->inodes_last);
+        note = hb_target_note_of(place.exists ? &place.status : NULL, noting->inodes_last);
     else if (result == -ENOENT) /* its directory is missing */
-        *note = hb_target_note_of(NULL, noting->inodes_last);
+        note = hb_target_note_of(NULL, noting->inodes_last);
     else
-        *note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
+        note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
     if (result == 0)
         hb_led_note(&noting->staging->led, noting->staging->plan, index, place.path);
     else if (result == -ENOENT)
         note_way(noting, path, index);
     HB_AUTO_AS as = {.changed = false};
     if (result == 0 && hb_as_begin(&as, &place.rights) == 0)
-        note_content(noting, index, place.directory_fd, place.name);
+        note_content(noting, index, place.directory_fd, place.name, &note);
     hb_place_clear(&place);
+    return note;
 }
 
 static bool is_noted(const struct hb_restore_plan *plan, size_t index)
@@ -96,11 +130,12 @@ static bool is_noted(const struct hb_restore_plan *plan, size_t index)
     return hb_planned_is_selected(plan, index) && hb_planned_type(plan, index) != HB_TYPE_DIRECTORY;
 }
 
-static void note_row(struct noting *noting, const char *path, size_t index)
+static struct hb_target_note note_row(struct noting *noting, const char *path, size_t index)
 {
     const struct hb_restore_plan *plan = noting->staging->plan;
-    if (is_noted(plan, index))
-        note_at(noting, path, hb_planned_type(plan, index) == HB_TYPE_SYMLINK, index);
+    return is_noted(plan, index)
+               ? note_at(noting, path, hb_planned_type(plan, index) == HB_TYPE_SYMLINK, index)
+               : (struct hb_target_note){.what = HB_NOTED_ABSENT};
 }
 
 /* The clock of a server may go slow; the stage was made just before. */
@@ -119,14 +154,16 @@ void hb_staging_note_targets(struct hb_staging *staging)
 {
     const struct hb_restore_plan *plan = staging->plan;
     struct noting noting = begin(staging);
-    staging->notes = hb_alloc(plan->count * sizeof *staging->notes);
+    staging->noted = true;
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_tree_directory *parent = hb_trees_parent(&staging->trees, i);
         const char *path = hb_planned_path(plan, i);
+        struct hb_target_note note = {.what = HB_NOTED_ABSENT};
         if (parent == NULL || !parent->missing)
-            note_row(&noting, path, i);
-        else if (is_noted(plan, i)) /* the note stays zeroed: there is nothing */
+            note = note_row(&noting, path, i);
+        else if (is_noted(plan, i)) /* there is nothing */
             note_way(&noting, path, i);
+        keep(&staging->notes, &note);
     }
     free(noting.missing);
     free(noting.led_to);
@@ -135,10 +172,18 @@ void hb_staging_note_targets(struct hb_staging *staging)
 
 void hb_staging_note_renamed(struct hb_staging *staging)
 {
+    struct hb_numbers notes = {.count = 0};
+    if (staging->renamed == NULL)
+        return;
     struct noting noting = begin(staging);
-    for (size_t i = 0; staging->renamed != NULL && i < staging->plan->count; i++)
-        if (staging->renamed[i] != NULL)
-            note_row(&noting, staging->renamed[i], i);
+    for (size_t i = 0; i < staging->plan->count; i++) {
+        struct hb_target_note note = staging->renamed[i] != NULL
+                                         ? note_row(&noting, staging->renamed[i], i)
+                                         : kept(staging, i);
+        keep(&notes, &note);
+    }
+    hb_numbers_clear(&staging->notes);
+    staging->notes = notes;
     hb_last_target_clear(&noting.last);
 }
 
@@ -168,7 +213,7 @@ void hb_staging_note_row(struct hb_staging *staging, size_t index, struct hb_jou
     else if (row->type == HB_TYPE_DIRECTORY)
         row->note.what = row->flags & HB_ROW_NEW ? HB_NOTED_ABSENT : HB_NOTED_DIRECTORY;
     else
-        row->note = staging->notes[index];
+        row->note = kept(staging, index);
     if (row->note.has_content && (row->flags & HB_ROW_CLAIMED) == 0)
         memcpy(row->content, staging->hashes[index], sizeof row->content);
 }

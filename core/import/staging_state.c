@@ -23,7 +23,8 @@ int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd)
     size_t origin = plan->rows == NULL ? index : plan->rows[index].origin;
     const struct hb_catalog_member *member = &plan->catalog->members[origin];
     return member->entry_flags & HB_ENTRY_HAS_MTIME
-               ? hb_set_mtime(fd, member->mtime_seconds, member->mtime_nanoseconds)
+               ? hb_set_mtime(fd, hb_catalog_mtime_seconds(plan->catalog, origin),
+                              member->mtime_nanoseconds)
                : 0;
 }
 

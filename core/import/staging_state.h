@@ -29,7 +29,8 @@ struct hb_staging {
     struct hb_tree_place *places; /* one a worker */
     char **renamed;               /* see staging_names.h; NULL: none */
     struct hb_led_members led;    /* see staging_led.h */
-    struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
+    struct hb_numbers notes;      /* what was there, one a member (staging_notes.c) */
+    bool noted;
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
     size_t without_owner; /* members of which the archive does not say whose they were */
     bool *checked;        /* members that a content plugin has looked at already; NULL: none */

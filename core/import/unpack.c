@@ -21,11 +21,12 @@ static uint64_t surely_data(uint64_t bytes, uint64_t packed)
 static uint64_t space_surely_needed(const struct hb_restore_plan *plan)
 {
     const struct hb_catalog *catalog = plan->catalog;
-    uint64_t sum = 0, bytes = 0, packed = 0;
+    uint64_t sum = 0, bytes = 0, packed = 0, before = 0;
     bool whole = true;
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &catalog->members[i];
-        if (i > 0 && member->group != catalog->members[i - 1].group) {
+        uint64_t stored, group = hb_catalog_group(catalog, i, &stored);
+        if (i > 0 && group != before) {
             sum += whole ? surely_data(bytes, packed) : 0;
             bytes = packed = 0;
             whole = true;
@@ -33,7 +34,8 @@ static uint64_t space_surely_needed(const struct hb_restore_plan *plan)
         if (member->type == HB_TYPE_FILE)
             whole = whole && hb_planned_is_needed(plan, i) &&
                     !__builtin_add_overflow(bytes, member->bytes, &bytes);
-        packed += member->stored_bytes; /* of an archive that is there */
+        packed += stored; /* of an archive that is there */
+        before = group;
     }
     return sum + (whole ? surely_data(bytes, packed) : 0);
 }

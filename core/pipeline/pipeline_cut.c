@@ -34,19 +34,19 @@ size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *
                        size_t first, size_t end)
 {
     uint64_t filled = 0;
-    if (!policy->spans || hb_plan_common(plan, &plan->entries[first])->content != 0)
+    if (!policy->spans)
         return 1;
     for (size_t i = first; i < end; i++) {
-        const struct hb_planned *planned = &plan->entries[i];
-        uint64_t content = planned->type == HB_TYPE_FILE ? planned->bytes : 0;
-        bool big = hb_plan_common(plan, planned)->content != 0 || content > policy->unit_bytes / 2;
+        struct hb_planned planned = hb_plan_entry(plan, i);
+        uint64_t content = planned.type == HB_TYPE_FILE ? planned.bytes : 0;
+        bool big = hb_plan_common(plan, &planned)->content != 0 || content > policy->unit_bytes / 2;
         uint64_t need = content + policy->overhead;
         if (i > first && (big || filled + need > policy->unit_bytes))
             return i - first;
         if (big)
             return 1;
         filled += need;
-        if (path_cuts(plan, planned, filled, policy->unit_bytes))
+        if (path_cuts(plan, &planned, filled, policy->unit_bytes))
             return i - first + 1;
     }
     return end - first;

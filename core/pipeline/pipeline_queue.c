@@ -398,7 +398,7 @@ static void make_claimed(struct hb_pipeline *pipeline)
     struct hb_item **at = &pipeline->claimed;
     for (size_t i = plan->first_claimed; i < plan->count; i++) {
         *at = hb_item_new(pipeline, i, 1, HB_ITEM_WAITING);
-        (*at)->reserved = plan->entries[i].bytes;
+        (*at)->reserved = hb_plan_entry(plan, i).bytes;
         atomic_fetch_add(&pipeline->spill.reserved, (*at)->reserved);
         at = &(*at)->next;
     }

@@ -43,7 +43,8 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
     const struct hb_pipeline_request *request = &pipeline->request;
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < item->count; i++) {
-        const struct hb_planned *planned = &request->plan->entries[item->first + i];
+        const struct hb_planned now = hb_plan_entry(request->plan, item->first + i);
+        const struct hb_planned *planned = &now;
         struct hb_reader *reader = &item->readers[i];
         if (hb_reader_plan(request->run, request->plan, planned, reader) != HB_OK)
             return SIZE_MAX;
@@ -56,7 +57,8 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
             first = found;
         if (planned->type == HB_TYPE_FILE)
             reader->entry.bytes = hb_previous_bytes(request->previous, found);
-        reader->content_hash = hb_previous_content(request->previous, found);
+        if (!hb_previous_content(request->previous, found, &reader->content_hash))
+            return SIZE_MAX;
         item->entries[i] = &reader->entry;
     }
     item->entry_count = item->count;
@@ -126,7 +128,7 @@ static bool has_same_units(const struct hb_pipeline *pipeline, const struct hb_i
 static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, size_t found)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
-    const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
+    const struct hb_planned planned = hb_plan_entry(pipeline->request.plan, item->first);
     struct hb_encoded encoded = {.reused = true};
     if (thread->proof == NULL)
         thread->proof = hb_alloc(HB_PROOF_BYTES);
@@ -134,7 +136,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
         !hb_previous_prove(pipeline->request.previous, found, item->count, item->entries[0],
                            thread->proof, &encoded.unit, &item->range))
         return false;
-    if (hb_plan_common(pipeline->request.plan, planned)->content != 0)
+    if (hb_plan_common(pipeline->request.plan, &planned)->content != 0)
         report_content(pipeline, item, found);
     encoded.unit.entries = (uint32_t)item->entry_count;
     if (hb_previous_units(pipeline->request.previous, found) > 1)

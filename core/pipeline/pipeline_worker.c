@@ -178,9 +178,9 @@ static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item
     size_t count = 0;
     for (size_t i = 0; i < item->count && !hb_run_cancelled(request->run); i++) {
         struct hb_reader *reader = &item->readers[i];
+        struct hb_planned planned = hb_plan_entry(request->plan, item->first + i);
         uint64_t bytes;
-        int status =
-            read_member(thread, reader, &request->plan->entries[item->first + i], used, &bytes);
+        int status = read_member(thread, reader, &planned, used, &bytes);
         if (status == HB_STATUS_FATAL)
             return 0;
         if (status != HB_OK)
@@ -269,16 +269,16 @@ static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item
 {
     struct hb_pipeline *pipeline = thread->pipeline;
     const struct hb_pipeline_request *request = &pipeline->request;
-    const struct hb_planned *planned = &request->plan->entries[item->first];
     if (hb_reuse_item(thread, item))
         return;
+    const struct hb_planned planned = hb_plan_entry(request->plan, item->first);
     if (item->count > 1 ||
-        (pipeline->policy.spans && planned->bytes <= pipeline->policy.unit_bytes)) {
+        (pipeline->policy.spans && planned.bytes <= pipeline->policy.unit_bytes)) {
         process_group(thread, item);
         return;
     }
     int status =
-        hb_reader_open(request->run, request->contents, request->plan, planned, &item->readers[0]);
+        hb_reader_open(request->run, request->contents, request->plan, &planned, &item->readers[0]);
     if (status == HB_STATUS_CANCELLED)
         hb_queue_fail(pipeline, HB_STATUS_CANCELLED, NULL, "interrupted");
     else if (status != HB_OK)
@@ -401,8 +401,8 @@ static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
     hb_worker_leave(pipeline, rejected);
     if (*item == NULL)
         return HB_OK;
-    const struct hb_planned *planned = &request->plan->entries[(*item)->first];
-    status = hb_reader_open_raw(request->run, request->plan, planned, &(*item)->readers[0]);
+    const struct hb_planned planned = hb_plan_entry(request->plan, (*item)->first);
+    status = hb_reader_open_raw(request->run, request->plan, &planned, &(*item)->readers[0]);
     if (status == HB_OK)
         hb_queue_opened(pipeline, *item, cut_units(pipeline, *item));
     return status;
@@ -411,8 +411,9 @@ static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
 static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     const struct hb_pipeline_request *request = &pipeline->request;
-    int status = hb_reader_open(request->run, request->contents, request->plan,
-                                &request->plan->entries[item->first], &item->readers[0]);
+    const struct hb_planned planned = hb_plan_entry(request->plan, item->first);
+    int status =
+        hb_reader_open(request->run, request->contents, request->plan, &planned, &item->readers[0]);
     if (status == HB_OK && item->readers[0].to_be_judged)
         status = judge_claimed(pipeline, &item);
     else if (status == HB_OK)

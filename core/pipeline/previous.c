@@ -10,17 +10,26 @@
 struct hb_previous {
     struct hb_archive archive;
     struct hb_reuse_index index;
-    uint64_t unit_limit; /* stored bytes of one unit that is read into memory */
-    struct stat status;  /* when it was opened */
-    uint64_t *tokens;    /* of the format, by entry */
-    uint64_t *bytes;     /* content, by entry */
-    size_t listed;
-    uint32_t *buckets; /* by fingerprint: 1 + entry, 0: empty */
+    uint64_t unit_limit;      /* stored bytes of one unit that is read into memory */
+    struct stat status;       /* when it was opened */
+    struct hb_numbers listed; /* by entry: enum column */
+    uint32_t *buckets;        /* by fingerprint: 1 + entry, 0: empty */
     size_t bucket_count;
-    size_t *first_parts; /* by number of the long entry */
-    uint32_t *by_path;   /* numbers of the long entries, sorted by their paths */
-    uint64_t *offsets;   /* by part: within the stored bytes of its entry */
+    size_t fingerprints_back, contents_back; /* bytes that were given back */
+    size_t *first_parts;                     /* by number of the long entry */
+    uint32_t *by_path; /* numbers of the long entries, sorted by their paths */
+    uint64_t *offsets; /* by part: within the stored bytes of its entry */
 };
+
+/* What is kept of each member that was listed: the format's token, the bytes of its content. */
+enum column { TOKEN, BYTES, COLUMNS };
+
+static uint64_t token_of(const struct hb_previous *previous, size_t entry)
+{
+    uint64_t row[COLUMNS];
+    hb_numbers_get(&previous->listed, entry, row);
+    return row[TOKEN];
+}
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
@@ -38,13 +47,16 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
     if (problem != NULL)
         return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;
-    entry.index = previous->listed;
-    if (previous->listed >= previous->index.count ||
+    entry.index = previous->listed.count;
+    if (entry.index >= previous->index.count ||
         !hb_trailer_matches(&previous->archive.trailer, &entry))
         return hb_error_set(listing->error, HB_STATUS_FATAL, "%s differs from what was stored",
                             entry.path);
-    previous->tokens[previous->listed] = member->token;
-    previous->bytes[previous->listed++] = entry.type == HB_TYPE_FILE ? entry.bytes : 0;
+    const uint64_t row[COLUMNS] = {
+        [TOKEN] = member->token,
+        [BYTES] = entry.type == HB_TYPE_FILE ? entry.bytes : 0,
+    };
+    hb_numbers_add(&previous->listed, row);
     return HB_OK;
 }
 
@@ -55,8 +67,7 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     struct listing listing = {.previous = previous, .error = error};
     struct hb_lister lister = {.size = sizeof lister, .self = &listing, .member = keep_member};
     size_t count = previous->index.count;
-    previous->tokens = hb_alloc(count * sizeof *previous->tokens);
-    previous->bytes = hb_alloc(count * sizeof *previous->bytes);
+    previous->listed.columns = COLUMNS;
     error->text[0] = '\0';
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
@@ -64,7 +75,7 @@ static int list(struct hb_previous *previous, struct hb_error *error)
         hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
     if (status < 0)
         return HB_STATUS_FATAL;
-    if (status == HB_STATUS_NOMATCH || previous->listed != count)
+    if (status == HB_STATUS_NOMATCH || previous->listed.count != count)
         return hb_error_set(error, HB_STATUS_FATAL,
                             "its entries differ from those that were stored");
     return HB_OK;
@@ -103,7 +114,7 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
         return HB_STATUS_NOMATCH;
     if (status != HB_OK)
         return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
-    status = hb_trailer_parse(data, bytes, &archive->trailer, error);
+    status = hb_trailer_take(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK &&
@@ -111,7 +122,6 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = check_origin(request, &archive->trailer, data, bytes, error);
-    free(data);
     if (status == HB_OK && archive->trailer.count != previous->index.count)
         status = hb_error_set(error, HB_STATUS_FATAL, "its trailer contradicts itself");
     return status;
@@ -122,20 +132,18 @@ static size_t bucket_of(const struct hb_previous *previous,
 {
     uint64_t at;
     memcpy(&at, fingerprint->bytes, sizeof at);
-    at &= previous->bucket_count - 1;
+    at %= previous->bucket_count;
     while (previous->buckets[at] != 0 &&
            memcmp(&previous->index.fingerprints[previous->buckets[at] - 1], fingerprint,
                   sizeof *fingerprint) != 0)
-        at = (at + 1) & (previous->bucket_count - 1);
+        at = at + 1 == previous->bucket_count ? 0 : at + 1;
     return (size_t)at;
 }
 
 static void make_buckets(struct hb_previous *previous)
 {
     const struct hb_reuse_index *index = &previous->index;
-    previous->bucket_count = 64;
-    while (previous->bucket_count < index->count * 2)
-        previous->bucket_count *= 2;
+    previous->bucket_count = index->count + index->count / 3 + 1;
     previous->buckets = hb_alloc(previous->bucket_count * sizeof *previous->buckets);
     for (size_t i = 0; i < index->count; i++)
         if (hb_fingerprint_is_set(&index->fingerprints[i]))
@@ -187,6 +195,7 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
         hb_previous_close(made);
         return status == HB_STATUS_NOMATCH ? HB_STATUS_NOMATCH : HB_STATUS_FATAL;
     }
+    hb_trailer_forget_metadata(&made->archive.trailer); /* it was compared */
     make_buckets(made);
     make_long_entries(made);
     *previous = made;
@@ -199,8 +208,7 @@ void hb_previous_close(struct hb_previous *previous)
         return;
     hb_archive_close(&previous->archive);
     hb_reuse_clear(&previous->index);
-    free(previous->tokens);
-    free(previous->bytes);
+    hb_numbers_clear(&previous->listed);
     free(previous->buckets);
     free(previous->first_parts);
     free(previous->by_path);
@@ -223,10 +231,12 @@ bool hb_previous_is_group(const struct hb_previous *previous, size_t first, size
 {
     const struct hb_reuse_index *index = &previous->index;
     size_t last = first + count - 1;
-    if (count == 0 || last >= index->count || index->first_units[last] != index->first_units[first])
+    if (count == 0 || last >= index->count)
         return false;
-    return (first == 0 || index->first_units[first - 1] != index->first_units[first]) &&
-           (last + 1 == index->count || index->first_units[last + 1] != index->first_units[first]);
+    size_t unit = hb_reuse_first_unit(index, first);
+    return hb_reuse_first_unit(index, last) == unit &&
+           (first == 0 || hb_reuse_first_unit(index, first - 1) != unit) &&
+           (last + 1 == index->count || hb_reuse_first_unit(index, last + 1) != unit);
 }
 
 size_t hb_previous_units(const struct hb_previous *previous, size_t entry)
@@ -236,7 +246,9 @@ size_t hb_previous_units(const struct hb_previous *previous, size_t entry)
 
 uint64_t hb_previous_bytes(const struct hb_previous *previous, size_t entry)
 {
-    return previous->bytes[entry];
+    uint64_t row[COLUMNS];
+    hb_numbers_get(&previous->listed, entry, row);
+    return row[BYTES];
 }
 
 size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb_entry *entry)
@@ -259,11 +271,19 @@ size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb
     return SIZE_MAX;
 }
 
-uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry)
+bool hb_previous_content(const struct hb_previous *previous, size_t entry, uint64_t *content)
 {
-    uint64_t content = 0;
-    (void)hb_trailer_content(&previous->archive.trailer, entry, &content); /* asked when opened */
-    return content;
+    *content = 0;
+    (void)hb_trailer_content(&previous->archive.trailer, entry, content); /* asked when opened */
+    return *content != 0 || hb_previous_bytes(previous, entry) == 0;
+}
+
+void hb_previous_give_back(struct hb_previous *previous, size_t entry)
+{
+    const struct hb_trailer *trailer = &previous->archive.trailer;
+    hb_give_back(previous->index.fingerprints, &previous->fingerprints_back,
+                 entry * sizeof *previous->index.fingerprints);
+    hb_give_back(trailer->contents, &previous->contents_back, entry * sizeof *trailer->contents);
 }
 
 const json_t *hb_previous_facts(const struct hb_previous *previous, size_t entry)
@@ -312,11 +332,11 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
     struct hb_entry entries[2] = {{.size = sizeof *entries, .index = first},
                                   {.size = sizeof *entries, .index = behind}};
     struct hb_member members[2] = {
-        {.size = sizeof *members, .entry = &entries[0], .token = previous->tokens[first]},
+        {.size = sizeof *members, .entry = &entries[0], .token = token_of(previous, first)},
         {.size = sizeof *members, .entry = &entries[1]}};
     bool last = behind >= previous->index.count;
     if (!last)
-        members[1].token = previous->tokens[behind];
+        members[1].token = token_of(previous, behind);
     *range = (struct hb_range){.size = sizeof *range, .source = previous};
     return behind <= previous->index.count &&
            ops->span(archive->format->self, &members[0], last ? NULL : &members[1], range) ==
@@ -369,7 +389,7 @@ void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t
 {
     const struct hb_reuse_index *index = &previous->index;
     size_t part = part_of(previous, entry, number);
-    mark->check = index->checks[index->first_units[entry] + number];
+    mark->check = hb_reuse_check(index, hb_reuse_first_unit(index, entry) + (size_t)number);
     if (part == SIZE_MAX)
         return;
     unit->bytes = index->parts[part].bytes;
@@ -415,10 +435,11 @@ static bool is_as_stored(struct stretch *stretch, size_t entry, const struct hb_
                          size_t count)
 {
     const struct hb_reuse_index *index = &stretch->previous->index;
+    size_t first = hb_reuse_first_unit(index, entry);
     uint64_t check;
     for (size_t i = 0; i < count; i++)
         if (!hb_unit_check_pieces(&units[i], next_piece, stretch, &check) ||
-            check != index->checks[index->first_units[entry] + i])
+            check != hb_reuse_check(index, first + i))
             return false;
     return true;
 }
@@ -463,7 +484,7 @@ static bool prove(struct stretch *stretch, size_t first, const struct hb_entry *
     uint64_t head = 0, bytes;
     there.index = first;
     struct hb_member member = {
-        .size = sizeof member, .entry = &there, .token = stretch->previous->tokens[first]};
+        .size = sizeof member, .entry = &there, .token = token_of(stretch->previous, first)};
     int64_t got = next_piece(stretch, &data, HB_PROOF_BYTES);
     if (got <= 0 || ops->locate(archive->format->self, &member, range, data, (size_t)got, units,
                                 count, &head) != HB_OK)
@@ -537,7 +558,8 @@ bool hb_previous_read(const struct hb_previous *previous, size_t entry, uint64_t
     unit->data = data;
     *check = got < 0 || (uint64_t)got != unit->bytes ? 0 : hb_unit_check(unit, data);
     if (got >= 0 && (uint64_t)got == unit->bytes &&
-        *check == previous->index.checks[previous->index.first_units[entry] + number])
+        *check == hb_reuse_check(&previous->index,
+                                 hb_reuse_first_unit(&previous->index, entry) + (size_t)number))
         return true;
     free(data);
     unit->data = NULL;

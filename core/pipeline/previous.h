@@ -36,6 +36,14 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
                      struct hb_error *error);
 void hb_previous_close(struct hb_previous *previous);
 
+/*
+ * Entries before this one are written again, or gone: both archives have one order, so that nobody
+ * finds them any more. Their fingerprints and checksums of content are given back, and zeros stand
+ * there: no fingerprint equals that, and such a checksum is not taken over. What is read again of
+ * long entries, the checksums of units, stays.
+ */
+void hb_previous_give_back(struct hb_previous *previous, size_t entry);
+
 /* All from here on: any thread. */
 
 /* The entry that is the same, or SIZE_MAX. */
@@ -45,8 +53,8 @@ size_t hb_previous_find(const struct hb_previous *previous,
 bool hb_previous_is_group(const struct hb_previous *previous, size_t first, size_t count);
 size_t hb_previous_units(const struct hb_previous *previous, size_t entry);
 uint64_t hb_previous_bytes(const struct hb_previous *previous, size_t entry);
-/* The checksum of its content, as the trailer has it, which is sealed. */
-uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry);
+/* The checksum of its content, as the trailer has it, which is sealed; false: it is given back. */
+bool hb_previous_content(const struct hb_previous *previous, size_t entry, uint64_t *content);
 
 /* What its content plugin said of it then (archive/annotations.h); NULL: nothing. */
 const json_t *hb_previous_facts(const struct hb_previous *previous, size_t entry);

@@ -391,11 +391,11 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
         plan->remember && plan->latest == INT64_MAX && (planned->flags & HB_PLANNED_UNTOLD) == 0;
     reader->directory_user = planned->parent == UINT32_MAX
                                  ? run->home.rights.user
-                                 : hb_plan_common(plan, &plan->directories[planned->parent])->uid;
+                                 : hb_plan_directory_common(plan, planned->parent)->uid;
     reader->ask_facts = !plan->listed; /* a snapshot has nowhere to keep them */
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
     reader->entry = entry_from(plan, planned);
-    reader->entry.index = (uint64_t)(planned - plan->entries);
+    reader->entry.index = planned->index;
     if (planned->type == HB_TYPE_FILE)
         reader->entry.bytes = planned->bytes;
     int status = planned->type == HB_TYPE_SYMLINK ? open_link(run, reader) : HB_OK;

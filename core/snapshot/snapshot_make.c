@@ -175,15 +175,15 @@ static int copy_planned(struct maker *maker)
 {
     int status = HB_OK;
     for (size_t i = 0; i < maker->plan.count && status == HB_OK; i++) {
-        const struct hb_planned *planned = &maker->plan.entries[i];
-        HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, planned);
+        struct hb_planned planned = hb_plan_entry(&maker->plan, i);
+        HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &planned);
         uint64_t bytes;
         if (!hb_is_utf8(path, strlen(path))) {
             hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path,
                           "its name is not UTF-8, so a manifest cannot hold it");
             continue;
         }
-        status = hb_staged_directory_copy(&maker->staged, &maker->contents, &maker->plan, planned,
+        status = hb_staged_directory_copy(&maker->staged, &maker->contents, &maker->plan, &planned,
                                           &bytes, maker->error);
         if (status == HB_OK)
             hb_manifest_add(&maker->manifest, path, bytes);
@@ -224,8 +224,9 @@ static void tell(const struct maker *maker, const struct hb_snapshot_request *re
     made->files = maker->plan.files;
     made->bytes = maker->plan.bytes;
     for (size_t i = 0; i < maker->plan.count; i++) {
-        HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &maker->plan.entries[i]);
-        request->would_copy(request->context, path, &maker->plan, &maker->plan.entries[i]);
+        struct hb_planned planned = hb_plan_entry(&maker->plan, i);
+        HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &planned);
+        request->would_copy(request->context, path, &maker->plan, &planned);
     }
 }
 

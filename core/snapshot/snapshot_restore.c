@@ -152,7 +152,9 @@ static int make_plan(void *context, const struct hb_chain *filters, const struct
             hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, entry.path, HB_KEPT_TOO);
             continue;
         }
-        status = find_mode(restorer, filters, &entry, &plan->rows[i].mode);
+        uint32_t mode = HB_MODE_IS_OPEN;
+        status = find_mode(restorer, filters, &entry, &mode);
+        plan->rows[i].mode = (uint16_t)mode;
         if (status == HB_STATUS_ENTRY) { /* it is left out */
             status = HB_OK;
             continue;

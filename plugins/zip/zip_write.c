@@ -500,6 +500,7 @@ int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size
         return status;
     unsigned char end[ZIP_END64_BYTES + ZIP_LOCATOR_BYTES + ZIP_END_BYTES];
     status = put(zip, sink, end, zip_put_end(end, writer->entries, start, writer->directory.bytes));
+    zip_directory_free(&writer->directory); /* the host reads the archive back now, with another */
     return status == HB_OK ? flush(writer, sink) : status;
 }
 

@@ -41,7 +41,7 @@ static void use(const void *block, size_t bytes)
     if (hb_trailer_reuse(block, bytes, &index)) {
         size_t units = 0;
         for (size_t i = 0; i < index.count; i++)
-            if (i == 0 || index.first_units[i] != index.first_units[i - 1])
+            if (i == 0 || hb_reuse_first_unit(&index, i) != hb_reuse_first_unit(&index, i - 1))
                 units += hb_reuse_units(&index, i);
         if (units != index.unit_count)
             abort(); /* each unit belongs to somebody, and to one */

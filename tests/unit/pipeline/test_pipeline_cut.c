@@ -14,26 +14,34 @@ static const struct hb_unit_policy spanning = {
 
 static struct hb_plan new_plan(void)
 {
-    return (struct hb_plan){.entries = hb_alloc(MOST * sizeof(struct hb_planned)),
-                            .names = hb_alloc(MOST * 16)};
+    return (struct hb_plan){.count = 0};
 }
 
 static void add(struct hb_plan *plan, uint64_t number, uint64_t bytes)
 {
-    struct hb_planned *planned = &plan->entries[plan->count];
-    *planned = (struct hb_planned){.parent = UINT32_MAX,
-                                   .name = plan->count * 16 & 0xffffff,
-                                   .bytes = bytes,
-                                   .type = HB_TYPE_FILE};
-    hb_plan_set_common(plan, planned, &(struct hb_plan_common){0});
-    planned->name_bytes = 0x1ffff & (unsigned)snprintf(plan->names + planned->name, 16, "f%llu",
-                                                       (unsigned long long)number);
-    plan->count++;
+    char name[24];
+    struct hb_planned planned = {.parent = UINT32_MAX, .bytes = bytes, .type = HB_TYPE_FILE};
+    hb_plan_set_common(plan, &planned, &(struct hb_plan_common){0});
+    planned.name_bytes = (uint32_t)snprintf(name, sizeof name, "f%llu", (unsigned long long)number);
+    hb_plan_add(plan, &planned, name);
 }
 
-static void claim(struct hb_plan *plan, size_t index, uint16_t content)
+/* A plan does not change: the same once more, but for one entry. */
+static void change(struct hb_plan *plan, size_t index, uint8_t type, uint64_t bytes,
+                   uint16_t content)
 {
-    hb_plan_set_common(plan, &plan->entries[index], &(struct hb_plan_common){.content = content});
+    struct hb_plan changed = new_plan();
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_planned planned = hb_plan_entry(plan, i);
+        struct hb_plan_common common = *hb_plan_common(plan, &planned);
+        planned.type = i == index ? type : planned.type;
+        planned.bytes = i == index ? bytes : planned.bytes;
+        common.content = i == index ? content : common.content;
+        hb_plan_set_common(&changed, &planned, &common);
+        hb_plan_add(&changed, &planned, plan->names + planned.name);
+    }
+    hb_plan_clear(plan);
+    *plan = changed;
 }
 
 static size_t cut(const struct hb_plan *plan, size_t first)
@@ -51,10 +59,9 @@ static void test_what_stands_alone(void **state)
     add(&plan, 1, 10);
     add(&plan, 2, 10);
     assert_int_equal(hb_item_entries(&plan, &alone, 0, 3), 1);
-    claim(&plan, 0, 1); /* claimed */
+    change(&plan, 0, HB_TYPE_FILE, 10, 1); /* claimed */
     assert_int_equal(cut(&plan, 0), 1);
-    claim(&plan, 0, 0);
-    plan.entries[0].bytes = UNIT / 2 + 1;
+    change(&plan, 0, HB_TYPE_FILE, UNIT / 2 + 1, 0);
     assert_int_equal(cut(&plan, 0), 1);
     hb_plan_clear(&plan);
 }
@@ -83,20 +90,16 @@ static void test_an_item_is_filled(void **state)
     add_quiet(&plan, 12, UNIT / 10 - OVERHEAD); /* ten fit, to the byte */
     assert_int_equal(cut(&plan, 0), 10);
     assert_int_equal(cut(&plan, 5), 7);
-    plan.entries[9].bytes++;
+    change(&plan, 9, HB_TYPE_FILE, UNIT / 10 - OVERHEAD + 1, 0);
     assert_int_equal(cut(&plan, 0), 9);
-    assert_int_equal(hb_item_entries(&plan, &spanning, 0, 4),
-                     4);                  /* no further than it is to look */
-    plan.entries[3].bytes = UNIT / 2 + 1; /* a big one, or a claimed one, ends what is before it */
+    assert_int_equal(hb_item_entries(&plan, &spanning, 0, 4), 4); /* no further than it may look */
+    change(&plan, 3, HB_TYPE_FILE, UNIT / 2 + 1, 0); /* a big one, or a claimed one, ends an item */
     assert_int_equal(cut(&plan, 0), 3);
-    plan.entries[3].bytes = 10;
-    claim(&plan, 2, 1);
+    change(&plan, 3, HB_TYPE_FILE, 10, 0);
+    change(&plan, 2, HB_TYPE_FILE, 10, 1);
     assert_int_equal(cut(&plan, 0), 2);
-    claim(&plan, 2, 0);
-    for (size_t i = 0; i < plan.count; i++) {
-        plan.entries[i].type = HB_TYPE_DIRECTORY; /* its size is nothing that is stored */
-        plan.entries[i].bytes = UNIT;
-    }
+    for (size_t i = 0; i < plan.count; i++)
+        change(&plan, i, HB_TYPE_DIRECTORY, UNIT, 0); /* its size is nothing that is stored */
     assert_int_equal(cut(&plan, 0), plan.count);
     hb_plan_clear(&plan);
 }
