@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ZERO_BYTES = 1 << 16 };
+enum {
+    ZERO_BYTES = 1 << 16,
+    BEHIND_BYTES = 8 << 20 /* the data of larger members is taken by a thread of its own */
+};
 
 static int fill_gap(int fd, uint64_t bytes)
 {
@@ -55,10 +58,43 @@ static int write_sparse(struct hb_output_member *current, const unsigned char *d
 
 /* To a pipe, where gaps must be filled. */
 static int write_onwards(const struct hb_output_member *current, const void *data, size_t bytes,
-                         uint64_t offset)
+                         uint64_t offset, uint64_t before)
 {
-    int result = offset > current->bytes ? fill_gap(current->fd, offset - current->bytes) : 0;
+    int result = offset > before ? fill_gap(current->fd, offset - before) : 0;
     return result == 0 ? hb_write_all(current->fd, data, bytes) : result;
+}
+
+/* What is done with each piece. Any thread, one at a time. */
+static int take_piece(void *context, const void *data, size_t bytes, uint64_t offset,
+                      uint64_t before, bool failed)
+{
+    struct hb_output_member *current = context;
+    if (current->hashes) {
+        hb_content_put_zeros(&current->hash, offset - before);
+        hb_content_put(&current->hash, data, bytes);
+    }
+    if (failed || current->fd < 0)
+        return 0;
+    return current->request->sequential ? write_onwards(current, data, bytes, offset, before)
+                                        : write_sparse(current, data, bytes, offset);
+}
+
+static void begin_behind(struct hb_output_member *current)
+{
+    bool large = current->limit >= BEHIND_BYTES && current->limit != HB_SIZE_UNKNOWN;
+    bool works = current->fd >= 0 || current->hashes;
+    current->failure = 0;
+    if (large && works && current->request->workers > 1)
+        current->behind = hb_write_behind_begin(take_piece, current);
+}
+
+/* All that came has been taken. */
+static void settle(struct hb_output_member *current)
+{
+    int failure = hb_write_behind_end(current->behind);
+    if (current->failure == 0)
+        current->failure = failure;
+    current->behind = NULL;
 }
 
 static int cannot_write(struct hb_output_member *current, int error)
@@ -87,12 +123,14 @@ int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t lim
     current->cannot_go_on = false;
     if (current->hashes)
         hb_content_begin(&current->hash, limit);
-    current->fd = -1;
-    if (current->only_checked)
-        return HB_OK;
-    current->fd = request->open(request->context, current->worker, index, current->error);
+    current->fd = current->only_checked
+                      ? -1
+                      : request->open(request->context, current->worker, index, current->error);
     current->cannot_go_on = current->fd < -1;
-    return current->fd < -1 ? HB_STATUS_FATAL : HB_OK;
+    if (current->fd < -1)
+        return HB_STATUS_FATAL;
+    begin_behind(current);
+    return HB_OK;
 }
 
 int hb_output_damaged(const struct hb_output_member *current, const char *format, ...)
@@ -117,14 +155,13 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
         return hb_output_damaged(current, "it has more data than the archive says");
     if (data == NULL && bytes > 0)
         return hb_output_damaged(current, "the format plugin gives no data");
-    if (current->hashes) {
-        hb_content_put_zeros(&current->hash, offset - current->bytes);
-        hb_content_put(&current->hash, data, bytes);
+    int result = current->behind == NULL
+                     ? take_piece(current, data, bytes, offset, current->bytes, false)
+                     : hb_write_behind_put(current->behind, data, bytes, offset, current->bytes);
+    if (result != 0) {
+        settle(current);
+        current->failure = 0; /* told below */
     }
-    int result = 0;
-    if (current->fd >= 0)
-        result = current->request->sequential ? write_onwards(current, data, bytes, offset)
-                                              : write_sparse(current, data, bytes, offset);
     if (result == 0 && !current->only_checked)
         hb_progress_add(current->request->archive->run->progress, path, 0, end - current->bytes);
     current->bytes = end;
@@ -133,6 +170,7 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
 
 void hb_output_drop(struct hb_output_member *current)
 {
+    settle(current);
     if (current->fd >= 0)
         close(current->fd);
     current->fd = -1;
@@ -153,6 +191,7 @@ int hb_output_differs(const struct hb_output_member *current)
 int hb_output_compare(struct hb_output_member *current, uint64_t bytes)
 {
     uint64_t stored;
+    settle(current);
     if (!current->hashes)
         return HB_OK;
     hb_content_put_zeros(&current->hash, bytes - current->bytes);
@@ -163,19 +202,25 @@ int hb_output_compare(struct hb_output_member *current, uint64_t bytes)
                : hb_output_differs(current);
 }
 
+/* What is left of it is a gap. 0 or -errno. */
+static int end_file(struct hb_output_member *current, uint64_t bytes)
+{
+    settle(current);
+    if (current->failure != 0 || current->fd < 0)
+        return current->failure;
+    if (current->request->sequential)
+        return bytes > current->bytes ? fill_gap(current->fd, bytes - current->bytes) : 0;
+    return bytes > current->written && ftruncate(current->fd, (off_t)bytes) != 0 ? -errno : 0;
+}
+
 int hb_output_end(struct hb_output_member *current, uint64_t bytes)
 {
     const struct hb_extract_request *request = current->request;
-    int result = 0;
     if (current->only_checked) {
         hb_output_drop(current);
         return HB_OK;
     }
-    if (current->fd >= 0 && request->sequential && bytes > current->bytes)
-        result = fill_gap(current->fd, bytes - current->bytes);
-    else if (current->fd >= 0 && !request->sequential && bytes > current->written &&
-             ftruncate(current->fd, (off_t)bytes) != 0)
-        result = -errno;
+    int result = end_file(current, bytes);
     int status = result == 0 ? HB_OK : cannot_write(current, -result);
     if (status == HB_OK)
         status = request->done(request->context, current->worker, current->index, current->fd,

@@ -4,6 +4,7 @@
 #define HB_EXTRACT_OUTPUT_H
 
 #include "archive/extract_request.h"
+#include "archive/write_behind.h"
 #include "base/content_hash.h"
 
 /* The member whose data a thread is receiving. */
@@ -20,6 +21,9 @@ struct hb_output_member {
     bool only_checked; /* its data goes nowhere, and nobody is told of it */
     bool hashes;       /* the archive has, or may have, checksums of contents: set once */
     struct hb_content_hash hash;
+    /* Of a large member, while its data comes: `hash`, `written` and `fd` are that thread's. */
+    struct hb_write_behind *behind;
+    int failure; /* of it */
 };
 
 /* Its data is going to come, `limit` bytes at most. HB_OK, or HB_STATUS_FATAL with current->error.

@@ -29,6 +29,7 @@ void zip_worker_destroy(void *self, void *opaque)
     if (worker->inflater != NULL)
         inflateEnd(worker->inflater);
     free(worker->inflater);
+    free(worker->fast_inflater);
     free(worker->packed);
     free(worker->plain);
     free(worker);

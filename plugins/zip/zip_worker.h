@@ -12,6 +12,7 @@ struct zip_worker {
     struct zip_isal *isal;
     struct libdeflate_decompressor *decompressor;
     struct z_stream_s *inflater;
+    struct inflate_state *fast_inflater; /* ISA-L's */
     unsigned char *packed;
     size_t packed_capacity;
     unsigned char *plain;
