@@ -9,11 +9,16 @@
  * The rarer a path's hash, the less need be in the item for it to end there. With one rule alone,
  * two ways to cut that got out of step (a file grew) would meet again by chance only, many items
  * later; the rare paths bring them together.
+ *
+ * Short items cost space, because each begins with nothing to refer to; long ones cost time when
+ * one of their files has changed. On homes of small files these numbers take 3 % less space than
+ * items of half the length, and a second backup, with 1 % of the files changed here and there,
+ * takes a quarter to a half more processor time; it is still a third to a half of a first one.
  */
 static const struct {
     uint64_t fill;        /* from one so-many-th of a unit on */
     uint64_t one_path_in; /* of so many paths one ends the item */
-} cuts[] = {{8, 8}, {16, 64}, {64, 512}};
+} cuts[] = {{4, 8}, {8, 64}, {64, 512}};
 
 enum { CUTS = sizeof cuts / sizeof *cuts };
 

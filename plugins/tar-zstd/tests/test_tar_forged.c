@@ -367,6 +367,7 @@ static void a_header_that_was_lost(void **state)
     assert_int_equal(ZSTD_decompress(tar, sizeof tar, forgery->memory.data,
                                      (size_t)forgery->table->frames[1].file_offset),
                      bytes);
+    memset(tar + bytes, 0, TAR_END_BYTES); /* zstd may have used the room behind its output */
     assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_OK);
     assert_int_equal(walk_plain(forgery, tar, bytes), HB_STATUS_FATAL); /* cut off */
     unsigned char *text = memmem(tar, bytes, "some text", 9);
