@@ -6,8 +6,10 @@ import statistics
 import subprocess
 
 import peers
+import shapes
 
-FORMAT = 1  # of the JSON
+FORMAT = 2  # of the JSON
+ZIP_HEADERS = 30 + 46  # of an entry, without its name (APPNOTE 4.3.7, 4.3.12)
 SECTIONS = (
     ("backup", "Backup"), ("again", "Second backup, nothing changed"),
     ("changed", "Second backup, 1 % of the files and 1 % new messages"),
@@ -120,9 +122,23 @@ def run(bench):
                        bench.arguments.flush and section in FLUSHED)
             made["right"], made["best_peer"] = name not in wrong, best
             rows.append(made)
-    return {"scale": bench.scale, "corpus": {"files": len(bench.manifest["files"]),
-                                             "bytes": bench.manifest["bytes"]},
-            "rows": rows, "problems": bench.problems, "missing": bench.missing}
+    return {"shape": bench.shape.name, "scale": bench.scale, "rounds": bench.rounds,
+            "corpus": {"files": len(bench.manifest["files"]), "bytes": bench.manifest["bytes"],
+                       "directory_headers": directory_headers(bench.place.home)},
+            "rows": rows, "problems": bench.problems, "missing": bench.missing, "room": bench.room}
+
+
+def directory_headers(home):
+    """What the directories of a home take in a zip: two headers with the name and a '/' each."""
+    return sum(ZIP_HEADERS + 2 * (len(os.path.relpath(os.path.join(folder, name), home).encode()) + 1)
+               for folder, directories, _ in os.walk(home) for name in directories)
+
+
+def by_shape(result):
+    """(shape, the result with the runs of that shape alone), in their order."""
+    names = dict.fromkeys(made["shape"] for made in result["runs"])
+    return [(name, dict(result, runs=[made for made in result["runs"] if made["shape"] == name]))
+            for name in names]
 
 
 def collect(benches, warned):
@@ -220,10 +236,15 @@ def heading(result):
     return rows + [f"WARNING: {row}" for row in result["warnings"]]
 
 
+def named(made):
+    """"database: one large database"."""
+    return f"{made['shape']}: {shapes.every()[made['shape']].title}"
+
+
 def sections(result, made, level="##"):
     """The tables of one corpus, and what is to be said of it."""
-    parts = [f"{made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB (scale "
-             f"{made['scale']:g}, seed {result['seed']})."]
+    parts = [f"{named(made)}: {made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB (scale "
+             f"{made['scale']:g}, seed {result['seed']}, {made['rounds']} rounds)."]
     parts += [f"Not measured: {name}: {reason}" for name, reason in made["missing"].items()]
     for section, title in SECTIONS:
         rows = [one for one in made["rows"] if one["section"] == section]
