@@ -268,6 +268,13 @@ class Instructions(hb.Case):
         self.assertTrue(rows["backup zip 6"]["top"][0]["object"].startswith("libdeflate"), rows)
         self.assertIn("backup zip 6", page.block({"results": [], "growth": [], "instructions": [found]}, None))
 
+    def test_of_another_shape(self):
+        if shutil.which("valgrind") is None:
+            self.skipTest("valgrind is not installed")
+        status, found, text = self.count("--shape", "tree", "--only", "list zip")
+        self.assertEqual((status, found and found["shape"]), (0, "tree"), text)
+        self.assertEqual([row["name"] for row in found["rows"]], ["list zip"])
+
     def test_without_valgrind(self):
         (self.dir / "nothing").mkdir()
         status, found, text = self.count(path=str(self.dir / "nothing"))

@@ -4,6 +4,7 @@
 A shape says how a home of it is made (the same for the same seed and scale), what it has limits of its own
 for, and how much of the bench it can bear.
 """
+import argparse
 import dataclasses
 import fnmatch
 import pathlib
@@ -54,10 +55,10 @@ def every():
 
 
 def named(words):
-    """The shapes of a list of names; "all": every one."""
+    """The shapes of an option's list of names; "all": every one."""
     known = every()
     names = list(known) if words == "all" else words.split(",")
     for name in names:
         if name not in known:
-            raise ValueError(f"{name}: no such shape; there are {', '.join(known)}, all")
+            raise argparse.ArgumentTypeError(f"{name}: no such shape; there are {', '.join(known)}, all")
     return [known[name] for name in names]

@@ -7,11 +7,12 @@ chosen by their names, above it no more.
 Left out are links, what the rules of a Hermes home leave out, and names that a listing writes in
 another way than they are.
 """
+import functools
 import hashlib
 import os
-import pathlib
 import re
 import shutil
+import stat
 import sysconfig
 
 import reference
@@ -23,27 +24,33 @@ LEFT_OUT = {*reference.EXCLUDED_DIRECTORIES, *reference.EXCLUDED_NAMES, *referen
 LEAST = 12  # files, whatever the scale
 
 
-def is_taken(path):
-    return not (path.name.endswith((*reference.EXCLUDED_SUFFIXES, ".db")) or path.is_symlink()
-                or LEFT_OUT.intersection(path.parts) or any(part.startswith(".") for part in path.parts)
-                or not PLAIN.fullmatch(str(path)) or not path.is_file())
+@functools.lru_cache
+def taken():
+    """The paths of all that may be chosen, looked for once a process."""
+    found = []
+    for place in dict.fromkeys(PLACES):
+        for folder, directories, names in os.walk(place):
+            directories[:] = [name for name in directories if name not in LEFT_OUT and name[0] != "."]
+            for name in names:
+                path = os.path.join(folder, name)
+                if (PLAIN.fullmatch(path) and name not in LEFT_OUT and name[0] != "."
+                        and not name.endswith((*reference.EXCLUDED_SUFFIXES, ".db"))
+                        and stat.S_ISREG(os.lstat(path).st_mode) and os.access(path, os.R_OK)):
+                    found.append(path)
+    return found
 
 
 def chosen(scale, seed):
     """By digests of names, so that a package that comes or goes takes along its own files alone."""
-    found = sorted(pathlib.Path(folder) / name for place in dict.fromkeys(PLACES)
-                   for folder, _, names in os.walk(place) for name in names)
-    found = [path for path in found if is_taken(path) and os.access(path, os.R_OK)]
-    count = min(len(found), max(LEAST, round(scale * len(found))))
-    found.sort(key=lambda path: hashlib.sha256(f"{seed}/{path}".encode()).digest())
-    return sorted(found[:count])
+    found = sorted(taken(), key=lambda path: hashlib.sha256(f"{seed}/{path}".encode()).digest())
+    return sorted(found[:max(LEAST, round(scale * len(found)))])
 
 
 def fill(home, scale, seed, workers=None):
     del workers  # one keeps the disk busy
     (home / "config.yaml").write_text("name: machine\n")
     for path in chosen(scale, seed):
-        target = home / path.relative_to("/")
+        target = home / path[1:]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
         target.chmod(0o755 if os.access(path, os.X_OK) else 0o644)

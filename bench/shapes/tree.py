@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A deep and wide tree of directories: at scale 1 about 36,000 directories and 55,000 small files. A third of
+A deep and wide tree of directories: at scale 1 about 36,000 directories and 49,000 small files. A third of
 them each: chains a hundred deep, one directory with thousands in it, and bushes that branch six ways.
 """
 import making
