@@ -27,10 +27,12 @@ def growing(grown, page):
     sizes = "; ".join(f"{made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB"
                       for made in grown["runs"])
     names = growth.scales(grown).replace(", ", "-")
-    titles = dict(report.SECTIONS)
+    titles, shape = dict(report.SECTIONS), grown["runs"][0]["shape"]
+    if shape != "corpus":
+        names = f"{shape}-{names}"
     plots = [f"![{titles[section]}: time against size]({path.name})"
              for section, path in growth.plots(grown, page.parent, f"{page.stem}-{names}-")]
-    return [f"## Growth: scales {growth.scales(grown)}", f"{sizes}.", *report.heading(grown),
+    return [f"## Growth: {shape}, scales {growth.scales(grown)}", f"{sizes}.", *report.heading(grown),
             *growth.tables(grown, "###"), *plots]
 
 
@@ -57,14 +59,15 @@ def times(runs):
 def block(found, page):
     """From what was loaded, by name; of several results of one shape the last counts, as of instructions."""
     runs, parts = last_of_each(found["results"]), []
+    grown = [one for result in found["growth"] for _, one in report.by_shape(result)]
     if runs:
         parts += ["## Targets", *targets.text(runs, "###")]
-    if found["growth"]:
+    if grown:
         parts += ["## Targets of growth", targets.table(
-            [target for grown in found["growth"] for target in targets.of_growth(grown)])]
+            [target for one in grown for target in targets.of_growth(one)])]
     if runs:
         parts += ["## Times", *times(runs)]
-    for one in found["growth"]:
+    for one in grown:
         parts += growing(one, page)
     if found["instructions"]:
         parts += ["## Instructions", *map(instructions.text, found["instructions"])]

@@ -173,6 +173,8 @@ def of_run(result, made):
 
 def of_growth(grown):
     scales = growth.scales(grown)
+    if grown["runs"][0]["shape"] != "corpus":
+        scales += f" of {grown['runs'][0]['shape']}"
     return [Target(f"memory of every run over scales {scales}", "MiB", 128, peak(*grown["runs"])),
             Target(f"time a file and a byte: largest spread over scales {scales}", "%", 15, spreads(grown))]
 
@@ -225,14 +227,18 @@ def badness(target):
 
 
 def worst(found):
-    """From (shape, targets) of each run: of each target the shape that is nearest to its limit, or furthest beyond."""
+    """
+    From (shape, targets) of each run: of each target the shape that is nearest to its limit, or furthest beyond.
+    What is worst of all stands first.
+    """
     by_title = {}
     for shape, targets in found:
         for target in targets:
             if counted(target):
                 by_title.setdefault(target.title, []).append((badness(target), shape, target))
-    lines = [["target", "at most", "worst", CPU, "of all", "on the shape", "reached"]]
-    for title, rows in by_title.items():
+    lines = [["target", "at most", "worst", CPU, "of", "on the shape", "reached"]]
+    by_badness = sorted(by_title.items(), key=lambda item: -max(row[0] for row in item[1]))
+    for title, rows in by_badness:
         _, shape, target = max(rows, key=lambda row: row[0])
         missed = [name for _, name, one in rows if judged(one) != "yes"]
         lines.append([title, figure(target.bound, target.unit),

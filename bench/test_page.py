@@ -148,6 +148,7 @@ class Targets(unittest.TestCase):
         found = cells(targets.worst([(run["shape"], targets.of_run(one, run)) for run in runs]))
         self.assertEqual(found["tar-zstd: time to tar + zstd -3"], ["0.800", "0.850", "0.850", "3", "tiny", "no: tiny"])
         self.assertEqual(found["tar-zstd: size to tar + zstd -3"][-1], "yes")
+        self.assertEqual(next(iter(found)), "tar-zstd: time to tar + zstd -3")
         self.assertNotIn("zip -6: size to zlib -6 by entry", found)
 
     def test_restores_and_their_floor(self):
