@@ -86,14 +86,14 @@ def first_line(path, key):
 
 
 def file_system(path):
-    """The type of the one that holds `path`."""
-    best = ("", "unknown")
+    """The type of the one that holds `path`, and the options that it is mounted with."""
+    best = ("", "unknown", "")
     with open("/proc/self/mounts", encoding="utf-8") as stream:
         for line in stream:
-            _, point, kind, *_ = line.split()
+            _, point, kind, options, *_ = line.split()
             if os.path.commonpath([point, path]) == point and len(point) >= len(best[0]):
-                best = (point, kind)
-    return best[1]
+                best = (point, kind, options)
+    return best[1], best[2].split(",")
 
 
 def machine(place):
@@ -103,7 +103,7 @@ def machine(place):
     return {
         "processor": first_line("/proc/cpuinfo", "model name"), "cpus": peers.CPUS,
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(), "file_system": file_system(str(place.folder.parent)),
+        "kernel": platform.release(), "file_system": file_system(str(place.folder.parent))[0],
         "load": os.getloadavg(), "python": platform.python_version(),
         "hbcore": version[0] if version else "unknown",
         "versions": {name: peers.version(name) for name in peers.VERSIONS},

@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CONFIG = str(HERE.parent / "conf" / "hermes.ini")
 # A copy of the home, a dozen archives of half its size and restored trees, to the bytes of the corpus.
 SPACE_FACTOR = 9
+SPARE_TREES = 3  # whose inodes are left
 WRONG_USE = 2  # an exit code of hbcore
 SMALL_BYTES = 64 << 10  # of the one file that is read; the page of a skill is smaller
 ROOM = (peers.OURS + "zip -6", peers.OURS + "tar-zstd")  # those whose need for disk is measured
@@ -114,7 +115,9 @@ class Bench:
         as long to make others, as it looks at each of their inodes to pass over it.
         """
         self.place.target.rename(self.trash / str(len(list(self.trash.iterdir()))))
-        if shutil.disk_usage(self.trash).free < SPACE_FACTOR * self.manifest["bytes"]:
+        free, files = os.statvfs(self.trash), len(self.manifest["files"])
+        room = SPACE_FACTOR * (self.manifest["bytes"] + files * free.f_bsize)
+        if free.f_bavail * free.f_frsize < room or 0 < free.f_favail < SPARE_TREES * files:
             self.empty_trash()
 
     def empty_trash(self):

@@ -92,6 +92,9 @@ def warnings(arguments, corpora):
     factor = rounds.SPACE_FACTOR + arguments.large
     if shutil.disk_usage(arguments.work).free < factor * size:
         rows.append(f"less than {factor:g} times the size of the corpus is free in {arguments.work}")
+    if "discard" in report.file_system(str(arguments.work))[1]:
+        rows.append(f"the file system of {arguments.work} is mounted with discard: it may take milliseconds to delete "
+                    "a file, and minutes to take away what was restored; --work can name another")
     if arguments.quick:
         rows.append("a quick run: what earlier programs wrote was still being brought to the disk")
     return rows

@@ -17,7 +17,7 @@ FULL = ", checked in full"
 FLOOR = "cp -a of the files"
 KINDS = ("zip -6", "zip fast", "tar-zstd")
 
-# At most `bound`, or what the shape has instead; values by the way to treat the flush; `ways`: those that count.
+# At most `bound` (None: it is only shown), or what the shape has instead; values by the way to treat the flush; `ways`: those that count.
 Target = collections.namedtuple("Target", "title unit bound values ways", defaults=((AS_IS,),))
 
 # What must be run to judge them, as --only takes it.
@@ -122,8 +122,8 @@ def backups(measured):
 
 
 def imports(measured):
-    """Beside the peers, which check no database, and with the full check, which is the default."""
-    return [Target(f"import of {suffix}{full}: time to {peer}", "", bound,
+    """Beside the peers, which check no database; and with the full check, the default, for which nothing is set out."""
+    return [Target(f"import of {suffix}{full}: time to {peer}", "", None if full else bound,
                    measured.times("restore", peers.OURS + kind + full, peer), FAIR)
             for suffix, kind, peer, bound in (("zip", "zip", "unzip", 0.45),
                                               ("tar.zst", "tar-zstd", "tar --zstd", 0.70))
@@ -157,8 +157,8 @@ def looks(measured):
 
 def of_shape(shape, target):
     """With the limit that the shape has for it."""
-    bounds = [bound for title, bound in shape.limits.items() if target.title.startswith(title)
-              and "size" not in target.title]
+    bounds = [bound for title, bound in shape.limits.items()
+              if target.title.startswith(title) and target.bound is not None]
     return target._replace(bound=bounds[0]) if bounds else target
 
 
@@ -198,9 +198,11 @@ def counted(target):
 def judged(target):
     """Whether it was reached; where not always, when not."""
     there = counted(target)
-    missed = [way for way, value in there.items() if value > target.bound]
     if not there:
         return "not measured"
+    if target.bound is None:
+        return "no target"
+    missed = [way for way, value in there.items() if value > target.bound]
     if not missed:
         return "yes"
     return "no" if len(missed) == len(there) else "not: " + ", ".join(missed)
@@ -221,8 +223,10 @@ def table(targets):
 
 
 def badness(target):
-    """By how much it was missed; below 1 if it was reached."""
+    """By how much it was missed; below 1 if it was reached, below 0 if there is nothing to reach."""
     worst = max(counted(target).values())
+    if target.bound is None:
+        return -1 / worst
     return worst / target.bound if target.bound else 2 + worst if worst else 0
 
 
@@ -240,11 +244,11 @@ def worst(found):
     by_badness = sorted(by_title.items(), key=lambda item: -max(row[0] for row in item[1]))
     for title, rows in by_badness:
         _, shape, target = max(rows, key=lambda row: row[0])
-        missed = [name for _, name, one in rows if judged(one) != "yes"]
+        missed = [name for _, name, one in rows if judged(one).startswith("no")]
         lines.append([title, figure(target.bound, target.unit),
                       figure(max(counted(target).values()), target.unit), figure(target.values.get(CPU), ""),
                       str(len(rows)), shape,
-                      "no: " + ", ".join(missed) if missed else "yes"])
+                      judged(target) if target.bound is None else "no: " + ", ".join(missed) if missed else "yes"])
     return report.markdown(lines)
 
 

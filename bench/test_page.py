@@ -151,6 +151,15 @@ class Targets(unittest.TestCase):
         self.assertEqual(next(iter(found)), "tar-zstd: time to tar + zstd -3")
         self.assertNotIn("zip -6: size to zlib -6 by entry", found)
 
+    def test_what_has_no_limit_is_shown_and_not_judged(self):
+        rows = [("restore", peers.OURS + "zip, checked in full", 9.0, 1, 0), ("restore", "unzip", 1.0, 1, 0)]
+        one = result(made(1, [*BACKUPS, *rows]))
+        title = "import of zip, checked in full: time to unzip"
+        self.assertEqual(self.rows(one)[title], ["", "9.000", "", "9.000", "9.000", "no target"])
+        found = cells(targets.worst([("corpus", targets.of_run(one, one["runs"][0]))]))
+        self.assertEqual(found[title], ["", "9.000", "9.000", "1", "corpus", "no target"])
+        self.assertEqual(list(found)[-1], title)
+
     def test_restores_and_their_floor(self):
         rows = [("restore", targets.FLOOR, 1.0, 1, 1.0), ("restore", peers.OURS + "zip", 2.5, 1, 0.5)]
         one = result(made(1, rows, shape="tree"), made(1, BACKUPS))

@@ -20,4 +20,4 @@ def fill(home, scale, seed, workers=None):
 
 SHAPE = shapes.Shape(
     "database", "one large database", 1, fill, database=True,
-    limits={"tar-zstd: time": 0.95, "import of zip": 0.65, "import of tar.zst": 0.90})
+    limits={"tar-zstd: time": 0.95, "import of zip:": 0.65, "import of tar.zst:": 0.90})
