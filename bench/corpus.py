@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The corpus: the home of an agent with 15,000 files and 0.86 GB at scale 1, the same for the same seed.
+The corpus: a Hermes home with 15,000 files and 0.86 GB at scale 1, the same for the same seed.
 
 The scale changes how many files there are and how large the database is; the files keep their sizes.
 Only the salts in the log of the database differ from one making to the next: SQLite draws them.

@@ -171,8 +171,8 @@ class Count:
 
 def collect(count):
     arguments = count.arguments
-    return {"format": FORMAT, "machine": report.machine(count.place), "scale": arguments.scale, "shape": arguments.shape.name,
-            "seed": arguments.seed, "rows": count.rows, "missing": count.missing,
+    return {"format": FORMAT, "machine": report.machine(count.place), "shape": arguments.shape.name,
+            "scale": arguments.scale, "seed": arguments.seed, "rows": count.rows, "missing": count.missing,
             "corpus": {"files": len(count.manifest["files"]), "bytes": count.manifest["bytes"]}}
 
 

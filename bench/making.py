@@ -42,7 +42,7 @@ def work_off(tasks, taken, work):
 
 
 def run_all(tasks, work, workers=None, beside=()):
-    """Calls `work` for each task, in several processes; each of `beside` is (function, arguments) with one of its own."""
+    """Calls `work` for each task, in several processes. `beside`: (function, arguments) with a process each."""
     context = multiprocessing.get_context("fork")
     taken = context.Value("q", 0)
     processes = [context.Process(target=function, args=arguments) for function, arguments in beside]

@@ -216,7 +216,8 @@ def seven_zip(level, archive):
 
 # ---- readers: (place, archive) -> argv, run in the target ------------------------------------------
 
-# No peer checks databases: beside them pages alone are checked. The check in full, which is the default, has rows of its own.
+# No peer checks databases: beside them pages alone are checked. The check in full, which is the default, has
+# rows of its own.
 QUICK_CHECK = ("--set", "content:sqlite.check-limit=0")
 
 

@@ -17,7 +17,8 @@ FULL = ", checked in full"
 FLOOR = "cp -a of the files"
 KINDS = ("zip -6", "zip fast", "tar-zstd")
 
-# At most `bound` (None: it is only shown), or what the shape has instead; values by the way to treat the flush; `ways`: those that count.
+# At most `bound` (None: it is only shown), or what the shape has instead; values by the way to treat the flush;
+# `ways`: those that count.
 Target = collections.namedtuple("Target", "title unit bound values ways", defaults=((AS_IS,),))
 
 # What must be run to judge them, as --only takes it.
@@ -181,10 +182,11 @@ def of_growth(grown):
 
 # ---- tables ----------------------------------------------------------------------------------------
 
-COUNTS = ("Each limit is for every shape, unless the shape has another. As they are, only hbcore flushes; a target of a time\n"
-          "is about the two columns beside that, and is reached if each of them that has a figure reaches it. The ratio of the\n"
-          "processor times, as they are, is judged by nothing: two processors share the work of hbcore, and one does that of\n"
-          "Python, unzip and tar.")
+COUNTS = """\
+Each limit is for every shape, unless the shape has another. As they are, only hbcore flushes; a target of a time
+is about the two columns beside that, and is reached if each of them that has a figure reaches it. The ratio of
+the processor times, as they are, is judged by nothing: the processors share the work of hbcore, and one does that
+of Python, unzip and tar."""
 
 
 def counted(target):
@@ -268,8 +270,9 @@ def floors(results):
     return report.markdown(lines) if len(lines) > 1 else ""
 
 
-FLOORS = ("The floor of a restore is `cp -a` of the same tree, its output brought to the disk. The time of an import, flushed\n"
-          "too, is divided by it.")
+FLOORS = """\
+The floor of a restore is `cp -a` of the same tree, its output brought to the disk. The time of an import, flushed
+too, is divided by it."""
 
 
 def text(results, level="##"):

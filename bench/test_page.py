@@ -110,7 +110,8 @@ class Targets(unittest.TestCase):
 
     def test_where_nothing_says_what_the_flush_takes_the_times_are_as_they_are(self):
         one = dict(result(made(1, [row for row in BACKUPS if "no flush" not in row[1]])), flush=False)
-        self.assertEqual(self.rows(one)["zip -6: time to Python's zipfile -6"], ["0.280", "0.250", "", "", "0.250", "yes"])
+        self.assertEqual(self.rows(one)["zip -6: time to Python's zipfile -6"],
+                         ["0.280", "0.250", "", "", "0.250", "yes"])
         slow = [("backup", ZIP, 12.0, 432e6, 0.0), ("backup", peers.REFERENCE, 40.0, 430e6, 1.0)]
         one = dict(result(made(1, slow)), flush=False)
         self.assertEqual(self.rows(one)["zip -6: time to Python's zipfile -6"][-1], "no")
@@ -143,7 +144,8 @@ class Targets(unittest.TestCase):
         """By how far it is beyond the limit of its shape."""
         def tar(wall):
             return [("backup", peers.OURS + "tar-zstd", wall, 100e6, 0), ("backup", peers.TAR_ZSTD, 10.0, 100e6, 0)]
-        runs = [made(1, tar(8.8), shape="database"), made(1, tar(8.5), shape="tiny"), made(1, tar(7.0), shape="tree")]
+        runs = [made(1, tar(wall), shape=shape)
+                for wall, shape in ((8.8, "database"), (8.5, "tiny"), (7.0, "tree"))]
         one = result(*runs)
         found = cells(targets.worst([(run["shape"], targets.of_run(one, run)) for run in runs]))
         self.assertEqual(found["tar-zstd: time to tar + zstd -3"], ["0.800", "0.850", "0.850", "3", "tiny", "no: tiny"])

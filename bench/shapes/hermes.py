@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The home of an agent: corpus.py says what is in it."""
+"""A Hermes home: corpus.py says what is in it."""
 import corpus
 import shapes
 
