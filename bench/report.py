@@ -124,14 +124,15 @@ def run(bench):
             rows.append(made)
     return {"shape": bench.shape.name, "scale": bench.scale, "rounds": bench.rounds,
             "corpus": {"files": len(bench.manifest["files"]), "bytes": bench.manifest["bytes"],
-                       "directory_headers": directory_headers(bench.place.home)},
+                       **directories(bench.place.home)},
             "rows": rows, "problems": bench.problems, "missing": bench.missing, "room": bench.room}
 
 
-def directory_headers(home):
-    """What the directories of a home take in a zip: two headers with the name and a '/' each."""
-    return sum(ZIP_HEADERS + 2 * (len(os.path.relpath(os.path.join(folder, name), home).encode()) + 1)
-               for folder, directories, _ in os.walk(home) for name in directories)
+def directories(home):
+    """How many there are, and what they take in a zip: two headers with the name and a '/' each."""
+    names = [os.path.relpath(os.path.join(folder, name), home) for folder, below, _ in os.walk(home) for name in below]
+    return {"directories": len(names),
+            "directory_headers": sum(ZIP_HEADERS + 2 * (len(name.encode()) + 1) for name in names)}
 
 
 def by_shape(result):

@@ -78,7 +78,7 @@ class Measured:
 
     def listing(self, section, program):
         """For as many entries as are stated; what a few take says nothing of many."""
-        factor = ENTRIES / self.corpus["files"]
+        factor = ENTRIES / (self.corpus["files"] + self.corpus["directories"])
         found = self.milliseconds(section, program)[AS_IS]
         return {AS_IS: found * factor if found is not None and factor < 2 else None}
 

@@ -224,7 +224,7 @@ class Shapes(hb.Case):
 
     def test_limits_of_their_own_are_those_of_targets(self):
         run = {"shape": "database", "rows": [], "room": {},
-               "corpus": {"files": 8, "bytes": 1, "directory_headers": 0}}
+               "corpus": {"files": 8, "bytes": 1, "directories": 0, "directory_headers": 0}}
         titles = [target.title for target in targets.of_run({"flush": True}, run)]
         for name, shape in shapes.every().items():
             for limit in shape.limits:

@@ -62,7 +62,8 @@ def made(scale, rows, files=15_000, shape="corpus", room=None):
     found = [dict(report.row(section, name, samples, None, None, section in report.FLUSHED), right=True,
                   best_peer=None) for section, name in samples]
     return {"shape": shape, "scale": scale, "rounds": 1, "room": room or {}, "corpus": {
-        "files": round(files * scale), "bytes": 857_000_000 * scale, "directory_headers": 1_000_000},
+        "files": round(files * scale), "bytes": 857_000_000 * scale, "directories": 0,
+        "directory_headers": 1_000_000},
             "rows": found, "problems": [], "missing": {}}
 
 
