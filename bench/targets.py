@@ -254,6 +254,19 @@ def worst(found):
     return report.markdown(lines)
 
 
+def beside(found):
+    """From (shape, targets) of each run: a column each; what missed its target is bold."""
+    shown, names = {}, [shape for shape, _ in found]
+    for shape, targets in found:
+        for target in targets:
+            if counted(target):
+                value = figure(max(counted(target).values()), target.unit)
+                shown.setdefault(target.title, {})[shape] = (
+                    f"**{value}**" if target.bound is not None and judged(target) != "yes" else value)
+    return report.markdown([["target", *names, ""]] + [
+        [title, *(values.get(name, "") for name in names), ""] for title, values in shown.items()])
+
+
 def floors(results):
     """How near restores are to a copy of the same tree that is brought to the disk; needs --flush."""
     kinds = ("zip", "zip" + FULL, "tar-zstd", "tar-zstd" + FULL)
@@ -270,6 +283,7 @@ def floors(results):
     return report.markdown(lines) if len(lines) > 1 else ""
 
 
+BESIDE = "The figure by which a target is judged, the worse where there are two; **bold**: it missed the target."
 FLOORS = """\
 The floor of a restore is `cp -a` of the same tree, its output brought to the disk. The time of an import, flushed
 too, is divided by it."""
@@ -278,8 +292,10 @@ too, is divided by it."""
 def text(results, level="##"):
     """From (result, run) of each home: the worst first, then the floors, then each by itself."""
     found = [(result, made, of_run(result, made)) for result, made in results]
-    parts = [COUNTS, f"{level} Worst over all shapes",
-             worst([(made["shape"], targets) for _, made, targets in found])]
+    by_shape = [(made["shape"], targets) for _, made, targets in found]
+    parts = [COUNTS, f"{level} Worst over all shapes", worst(by_shape)]
+    if len(found) > 1:
+        parts += [f"{level} The shapes beside one another", BESIDE, beside(by_shape)]
     floor = floors(results)
     parts += [f"{level} Restores and their floor", FLOORS, floor] if floor else []
     for _, made, targets in found:

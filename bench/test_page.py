@@ -163,6 +163,12 @@ class Targets(unittest.TestCase):
         self.assertEqual(found[title], ["", "9.000", "9.000", "1", "corpus", "no target"])
         self.assertEqual(list(found)[-1], title)
 
+    def test_shapes_beside_one_another(self):
+        one = result(made(1, BACKUPS), made(1, BACKUPS[:2], shape="tiny"))
+        found = cells(targets.beside([(run["shape"], targets.of_run(one, run)) for run in one["runs"]]))
+        self.assertEqual(found["zip -6: time to the bare codec's"], ["**1.125**", "", ""])
+        self.assertEqual(found["zip -6: time to Python's zipfile -6"], ["0.244", "0.244", ""])
+
     def test_restores_and_their_floor(self):
         rows = [("restore", targets.FLOOR, 1.0, 1, 1.0), ("restore", peers.OURS + "zip", 2.5, 1, 0.5)]
         one = result(made(1, rows, shape="tree"), made(1, BACKUPS))
