@@ -1,26 +1,17 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a home to measure with: 15,000 files and 0.86 GB at scale 1, the same for the same seed.
-
-    bench/corpus.py DIRECTORY [--scale S] [--seed N]
-
-DIRECTORY gets `home`, and beside it `manifest.json` with what a right restore must give. The scale
-changes how many files there are and how large the database is; the files keep their sizes. Only the
-salts in the log of the database differ from one making to the next: SQLite draws them.
 """
-import argparse
+The corpus: a Hermes home with 15,000 files and 0.86 GB at scale 1, the same for the same seed.
+
+The scale changes how many files there are and how large the database is; the files keep their sizes.
+Only the salts in the log of the database differ from one making to the next: SQLite draws them.
+"""
 import collections
 import json
-import multiprocessing
 import os
-import pathlib
-import random
-import shutil
-import sys
 import time
 
-import check
 import database
+import making
 import messages
 import words
 
@@ -42,24 +33,10 @@ PROFILE_SESSIONS, PROFILE_SKILLS = 20, 40
 SKILL_CATEGORIES = ("devops", "research", "software", "media", "productivity", "data", "social",
                     "mlops", "writing", "home")
 EMPTY_DIRECTORIES = 40
-DIRECTORY_TIME = messages.BASE_TIME + 30_000_000
 
 
-class Shard:
-    """Some files of one kind. Its text depends on the seed, the kind and its number alone."""
-
-    def __init__(self, root, language, key):
-        self.root, self.text = root, words.Text(language, key)
-        self.language, self.key = language, key
-
-    def write(self, name, data, mode=0o644):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = data if isinstance(data, bytes) else data.encode()
-        with open(path, "wb") as stream:
-            stream.write(data)
-        os.chmod(path, mode)
-        return len(data)
+class Shard(making.Maker):
+    """Some files of one kind."""
 
     def session(self, folder, size):
         start = messages.BASE_TIME + self.text.rng.randint(0, 20_000_000)
@@ -196,18 +173,6 @@ def shards(scale):
     return sorted(found, key=lambda shard: -shard[3])
 
 
-def make_shards(root, language, seed, tasks, taken):
-    """One of the worker processes: makes what the others have not taken yet."""
-    while True:
-        with taken.get_lock():
-            position, taken.value = taken.value, taken.value + 1
-        if position >= len(tasks):
-            return
-        kind, number, count, size = tasks[position]
-        shard = Shard(root, language, f"{seed}/{kind}/{number}")
-        getattr(shard, kind)(number, count, size)
-
-
 def make_root(root, language, seed, scale):
     shard = Shard(root, language, f"{seed}/root")
     shard.home_files("", "default")
@@ -217,76 +182,15 @@ def make_root(root, language, seed, scale):
         (root / f"sandboxes/{shard.text.word()}-{number}/workspace").mkdir(parents=True)
 
 
-def make_parts(home, language, seed, scale, workers):
+def fill(home, scale, seed, workers=None):
     """The database in a process of its own, which ends without closing it; the rest in others."""
-    context = multiprocessing.get_context("fork")
-    tasks, taken = shards(scale), context.Value("q", 0)
-    processes = [context.Process(target=database.make_in_use, args=(
-        home / "state.db", round(STATE_BYTES * scale), language, f"{seed}/state"))]
-    processes += [context.Process(target=make_shards, args=(home, language, seed, tasks, taken))
-                  for _ in range(workers)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    if any(process.exitcode != 0 for process in processes):
-        raise RuntimeError("the corpus could not be made")
-
-
-def set_times(root, seed):
-    """Different times for all files, the same for the same seed; all in whole milliseconds."""
-    rng = random.Random(f"{seed}/times")
-    for folder, directories, files in os.walk(root, topdown=False):
-        directories.sort()
-        for name in sorted(files):
-            stamp = (messages.BASE_TIME * 1000 + rng.randint(0, 30_000_000_000)) * 1_000_000
-            os.utime(os.path.join(folder, name), ns=(stamp, stamp))
-        os.utime(folder, ns=(DIRECTORY_TIME * 10**9, DIRECTORY_TIME * 10**9))
-
-
-def make(directory, scale=1.0, seed=1, workers=None):
-    """`directory` must not be there. It is complete when this returns, else there is none."""
-    directory = pathlib.Path(directory)
-    begun = directory.with_name(directory.name + ".making")
-    shutil.rmtree(begun, ignore_errors=True)
-    home = begun / "home"
-    home.mkdir(parents=True)
-    home.chmod(0o700)
-    language = words.Language(seed)
+    language = words.language(seed)
     make_root(home, language, seed, scale)
-    make_parts(home, language, seed, scale, workers or os.cpu_count())
+
+    def make_shard(kind, number, count, size):
+        shard = Shard(home, language, f"{seed}/{kind}/{number}")
+        getattr(shard, kind)(number, count, size)
+
+    making.run_all(shards(scale), make_shard, workers, [(database.make_in_use, (
+        home / "state.db", round(STATE_BYTES * scale), language, f"{seed}/state"))])
     (home / "state.db").chmod(0o600)
-    manifest = check.describe(home)
-    set_times(home, seed)
-    manifest["parameters"] = {"version": VERSION, "scale": scale, "seed": seed}
-    (begun / check.MANIFEST).write_text(json.dumps(manifest))
-    begun.rename(directory)
-    return directory
-
-
-def cached(folder, scale, seed):
-    """The corpus of these parameters, made if it is not there yet."""
-    directory = pathlib.Path(folder) / f"corpus-v{VERSION}-scale{scale:g}-seed{seed}"
-    if not directory.is_dir():
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        make(directory, scale, seed)
-    return directory
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=pathlib.Path)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if arguments.directory.exists():
-        sys.exit(f"{parser.prog}: {arguments.directory}: is there already")
-    begun = time.monotonic()
-    make(arguments.directory, arguments.scale, arguments.seed)
-    manifest = check.load(arguments.directory)
-    print(f"{arguments.directory}: {len(manifest['files'])} files, "
-          f"{manifest['bytes'] / 1e6:.1f} MB, {time.monotonic() - begun:.0f} s")
-
-
-if __name__ == "__main__":
-    main()

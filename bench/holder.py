@@ -5,8 +5,9 @@
     bench/holder.py HOME SEED
 
 Prints "open". For each line that it reads, a number, it changes 1 % of the files and adds 1 % of new
-messages to the database, and prints the names of what it changed as a JSON list. What it chooses depends
-on the seed, that number and the names of the files. Commits stay in the log of the database.
+messages to the database, if the home has one, and prints the names of what it changed as a JSON list. What
+it chooses depends on the seed, that number and the names and sizes of the files. Commits stay in the log of
+the database.
 """
 import json
 import os
@@ -19,10 +20,11 @@ import sys
 import check
 import database
 import messages
+import shapes
 import words
 
 SHARE = 0.01
-DATABASE = "state.db"
+DATABASE = shapes.HOLDER_NAME
 OPAQUE = (".png", ".ogg")  # random bytes stay random
 GROWTH_BYTES = 6000  # at most
 STRETCH_SHARE = 10  # a tenth of a file is other content
@@ -38,7 +40,7 @@ class Holder:
 
     def __enter__(self):
         if self.process.stdout.readline() != "open\n":
-            raise RuntimeError("the database of the corpus cannot be opened")
+            raise RuntimeError("the database of the home cannot be opened")
         return self
 
     def __exit__(self, *_):
@@ -99,11 +101,22 @@ def replace(path, text):
 WAYS = (append, overwrite, replace)
 
 
-def change_files(home, text):
-    names = [name for name in check.look(home)[0] if not name.endswith(".db")]
-    chosen = text.rng.sample(names, max(len(WAYS), round(SHARE * len(names))))
+def choose(home, names, text):
+    """1 %, and at least one for each way to change it. Of few files: one of the largest quarter, and small ones."""
+    count = max(len(WAYS), round(SHARE * len(names)))
+    if count > len(WAYS) or len(names) < 2 * len(WAYS):
+        return text.rng.sample(names, min(count, len(names)))
+    rising = sorted(names, key=lambda name: (os.path.getsize(home / name), name))
+    return [text.rng.choice(rising[-len(rising) // 4:]), *text.rng.sample(rising[:len(rising) // 2], count - 1)]
+
+
+def change_files(home, text, number):
+    """From one number to the next, the files meet other ways."""
+    names = [name for name in check.look(home)[0]
+             if not name.endswith(".db") and os.path.getsize(home / name) > 0]
+    chosen = choose(home, names, text)
     for index, name in enumerate(chosen):
-        WAYS[index % len(WAYS)](home / name, text)
+        WAYS[(index + number) % len(WAYS)](home / name, text)
     return chosen
 
 
@@ -120,19 +133,27 @@ def add_messages(connection, text, number):
         left, start = left - count, start + 1000
 
 
-def main():
-    home, seed = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    connection = sqlite3.connect(home / DATABASE)
+def opened(path):
+    """None if there is no such database."""
+    if not path.exists():
+        return None
+    connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_autocheckpoint=0")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    return connection
+
+
+def main():
+    home, seed = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+    connection = opened(home / DATABASE)
     print("open", flush=True)
-    language = None
     for line in sys.stdin:
-        language = language or words.Language(seed)
-        text = words.Text(language, f"{seed}/change/{int(line)}")
-        names = change_files(home, text)
-        add_messages(connection, text, int(line))
-        print(json.dumps([*names, DATABASE]), flush=True)
+        text = words.Text(words.language(seed), f"{seed}/change/{int(line)}")
+        names = change_files(home, text, int(line))
+        if connection:
+            add_messages(connection, text, int(line))
+            names.append(DATABASE)
+        print(json.dumps(names), flush=True)
     os._exit(0)  # a connection that is closed would take the log away
 
 

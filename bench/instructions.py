@@ -20,14 +20,14 @@ import sys
 import tempfile
 
 import check
-import corpus
 import holder
 import peers
 import report
 import rounds
 import second
+import shapes
 
-FORMAT = 1  # of the JSON
+FORMAT = 2  # of the JSON
 SKIPPED = 77
 ONE_WORKER = ("--set", "backup.workers=1")
 LEVELS = (("zip", "0"), ("zip", "1"), ("zip", "6"), ("zip", "fast"), ("tar-zstd", "1"), ("tar-zstd", "3"))
@@ -171,8 +171,8 @@ class Count:
 
 def collect(count):
     arguments = count.arguments
-    return {"format": FORMAT, "machine": report.machine(count.place), "scale": arguments.scale,
-            "seed": arguments.seed, "rows": count.rows, "missing": count.missing,
+    return {"format": FORMAT, "machine": report.machine(count.place), "shape": arguments.shape.name,
+            "scale": arguments.scale, "seed": arguments.seed, "rows": count.rows, "missing": count.missing,
             "corpus": {"files": len(count.manifest["files"]), "bytes": count.manifest["bytes"]}}
 
 
@@ -188,7 +188,7 @@ def table(result):
 def text(result):
     made, here = result["corpus"], result["machine"]
     parts = [f"Instructions of one worker, by callgrind: {made['files']} files, "
-             f"{made['bytes'] / 1e6:.1f} MB (scale {result['scale']:g}, seed {result['seed']}), "
+             f"{made['bytes'] / 1e6:.1f} MB ({result['shape']}, scale {result['scale']:g}, seed {result['seed']}), "
              f"{here['processor']}, {here['hbcore']}, {here['versions']['valgrind']}."]
     parts += [f"Not counted: {name}: {reason}" for name, reason in result["missing"].items()]
     return "\n\n".join([*parts, table(result)])
@@ -196,14 +196,18 @@ def text(result):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--scale", type=float, default=0.02, help="of the corpus (0.02: 18 MB)")
+    parser.add_argument("--shape", default="corpus", metavar="NAME", choices=shapes.every(),
+                        help=f"of the home: {', '.join(shapes.every())}")
+    parser.add_argument("--scale", type=float, default=0.02, help="of the home (corpus at 0.02: 18 MB)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="as 'backup zip*' or 'list *'; may be repeated")
     parser.add_argument("--top", type=int, default=4, help="functions to name of each")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="all that was counted")
     rounds.add_places(parser)
-    return rounds.with_places(parser, parser.parse_args(arguments))
+    parsed = rounds.with_places(parser, parser.parse_args(arguments))
+    parsed.shape = shapes.every()[parsed.shape]
+    return parsed
 
 
 def main(arguments=None):
@@ -213,7 +217,7 @@ def main(arguments=None):
         print("skipped: valgrind is not there")
         return SKIPPED
     arguments.work.mkdir(parents=True, exist_ok=True)
-    directory = corpus.cached(arguments.work, arguments.scale, arguments.seed)
+    directory = arguments.shape.cached(arguments.work, arguments.scale, arguments.seed)
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="instructions-", dir=arguments.work))
         stack.callback(shutil.rmtree, folder)

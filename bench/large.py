@@ -42,7 +42,7 @@ class Large:
 
     def make(self, home):
         bench, place = self.bench, self.bench.place
-        rounds.say(f"scale {bench.scale:g}: archives {bench.arguments.large:g} times as large")
+        rounds.say(f"{bench.shape.name}, scale {bench.scale:g}: archives {bench.arguments.large:g} times as large")
         second.copy_home(place.home, home)
         size = PACKED_SHARE * (bench.arguments.large - 1) * bench.manifest["bytes"]
         fill(home / FILLER, round(size), bench.arguments.seed)

@@ -5,17 +5,20 @@ memory of whoever starts a program as part of that program's peak.
 
 Reads one JSON object a line: argv, cwd, env, stdout, stderr (paths), sync and cold (whether to write out all
 and to drop the page cache before), warm (a directory whose files are to be in the page cache, or null), flush
-(paths to bring to the disk if it ends well: a file with fsync, the file system of a directory with syncfs).
+(paths to bring to the disk if it ends well: a file with fsync, the file system of a directory with syncfs),
+watch and result (a home and an archive, or null: to look all the while at what the program has on the disk).
 Answers with one line each.
 """
 import ctypes
 import json
 import os
+import stat
 import sys
 import time
 
 BLOCK_BYTES = 512  # of which getrusage counts those that were written to
 WARM_BYTES = 1 << 18  # that are read at a time
+WATCH_SECONDS = 0.003
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,6 +67,51 @@ def flush(paths, library):
     return time.monotonic() - begun
 
 
+# ---- room on the disk: what a program has open for writing, without what lies in the home ----------
+
+def writable(pid):
+    """(device, inode, bytes on the disk, path) of regular files."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return  # it has ended
+    for name in names:
+        try:
+            status = os.stat(f"/proc/{pid}/fd/{name}")
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as stream:
+                flags = int(stream.read().split("flags:")[1].split()[0], 8)
+            if flags & os.O_ACCMODE != os.O_RDONLY:
+                yield (status.st_dev, status.st_ino, status.st_blocks * BLOCK_BYTES,
+                       os.readlink(f"/proc/{pid}/fd/{name}"))
+        except OSError:
+            pass  # it was closed meanwhile
+
+
+def is_beside(path, request):
+    """Not the database and its log, which SQLite opens, nor what it says, nor memory."""
+    there = path.startswith(request["watch"] + "/") and not path.endswith(" (deleted)")
+    return not there and not path.startswith("/memfd:") and path not in (request["stdout"], request["stderr"])
+
+
+def wait_and_watch(pid, request):
+    """As wait4, and with the most bytes that were in use at once beside the file that became the archive."""
+    looks = []
+    while True:
+        looks.append({(device, inode): size for device, inode, size, path in writable(pid)
+                      if is_beside(path, request)})
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(WATCH_SECONDS)
+    own = None
+    if os.path.exists(request["result"]):
+        archive = os.stat(request["result"])
+        own = (archive.st_dev, archive.st_ino)
+    return status, usage, max(sum(size for key, size in look.items() if key != own) for look in looks)
+
+
 def measure(request, library):
     if request["sync"]:
         os.sync()  # what earlier programs left to be written is not this one's
@@ -74,14 +122,17 @@ def measure(request, library):
         warm(request["warm"])
     busy, begun = busy_seconds(), time.monotonic()
     pid = start(request)
-    _, status, usage = os.wait4(pid, 0)
+    if request["watch"]:
+        status, usage, beside = wait_and_watch(pid, request)
+    else:
+        (_, status, usage), beside = os.wait4(pid, 0), None
     wall = time.monotonic() - begun
     cpu = usage.ru_utime + usage.ru_stime
     others = max(0.0, busy_seconds() - busy - cpu)
     code = os.waitstatus_to_exitcode(status)
     return {"status": code, "wall": wall, "cpu": cpu,
             "user": usage.ru_utime, "system": usage.ru_stime, "peak": usage.ru_maxrss * 1024,
-            "written": usage.ru_oublock * BLOCK_BYTES, "others": others,
+            "written": usage.ru_oublock * BLOCK_BYTES, "others": others, "beside": beside,
             "flush": flush(request["flush"] if code == 0 else (), library)}
 
 

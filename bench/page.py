@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts what was measured into a page, between two marks, and the plots beside it.
 
-    bench/page.py PAGE [--results FILE] [--growth FILE]... [--instructions FILE]
+    bench/page.py PAGE [--results FILE]... [--growth FILE]... [--instructions FILE]...
 
-The files are what bench/run.py and bench/instructions.py wrote with --json: one scale with all programs,
-several scales, instruction counts. What is not given is not on the page; without any of them there is
+The files are what bench/run.py and bench/instructions.py wrote with --json: shapes at one scale each, one shape
+at several scales, instruction counts. What is not given is not on the page; without any of them there is
 nothing between the marks.
 """
 import argparse
@@ -27,26 +27,50 @@ def growing(grown, page):
     sizes = "; ".join(f"{made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB"
                       for made in grown["runs"])
     names = growth.scales(grown).replace(", ", "-")
-    titles = dict(report.SECTIONS)
+    titles, shape = dict(report.SECTIONS), grown["runs"][0]["shape"]
+    if shape != "corpus":
+        names = f"{shape}-{names}"
     plots = [f"![{titles[section]}: time against size]({path.name})"
              for section, path in growth.plots(grown, page.parent, f"{page.stem}-{names}-")]
-    return [f"## Growth: scales {growth.scales(grown)}", f"{sizes}.", *report.heading(grown),
+    return [f"## Growth: {shape}, scales {growth.scales(grown)}", f"{sizes}.", *report.heading(grown),
             *growth.tables(grown, "###"), *plots]
 
 
+def last_of_each(results):
+    """(result, run) of each shape: the last that was given."""
+    found = {}
+    for result in results:
+        for made in result["runs"]:
+            found[made["shape"]] = (result, made)
+    return list(found.values())
+
+
+def times(runs):
+    """The machine is described where it may be another, or in another state."""
+    parts, before = [], None
+    for result, made in runs:
+        if result is not before:
+            parts += report.heading(result)
+        parts += [f"### Shape {report.named(made)}", *report.sections(result, made, "####")]
+        before = result
+    return parts
+
+
 def block(found, page):
-    """From what was loaded, by name; of results and instructions the last counts."""
-    results, counted = ((found[name] or [None])[-1] for name in ("results", "instructions"))
-    grown, parts = found["growth"], []
-    if results or grown:
-        parts += ["## Targets", targets.COUNTS, targets.table(results, grown)]
-    if results:
-        parts += ["## Times", *report.heading(results),
-                  *(part for made in results["runs"] for part in report.sections(results, made, "###"))]
+    """From what was loaded, by name; of several results of one shape the last counts, as of instructions."""
+    runs, parts = last_of_each(found["results"]), []
+    grown = [one for result in found["growth"] for _, one in report.by_shape(result)]
+    if runs:
+        parts += ["## Targets", *targets.text(runs, "###")]
+    if grown:
+        parts += ["## Targets of growth", targets.table(
+            [target for one in grown for target in targets.of_growth(one)])]
+    if runs:
+        parts += ["## Times", *times(runs)]
     for one in grown:
         parts += growing(one, page)
-    if counted:
-        parts += ["## Instructions", instructions.text(counted)]
+    if found["instructions"]:
+        parts += ["## Instructions", *map(instructions.text, found["instructions"])]
     return "\n\n".join(parts)
 
 

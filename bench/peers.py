@@ -58,6 +58,7 @@ class Place:
 class Program:
     """What writers and readers share: what they need, and the words about it."""
     name = ""
+    database = False  # whether it tells something only of a home with a database in use
     needs = ()      # programs that must be there
     environment = {}
 
@@ -194,6 +195,8 @@ def writers(floor):
          "isa-l -3"),
         (Writer, "tar-zstd", ours_tar, TAR, ".tar.zst", "zstd -3"),
         (UnflushedWriter, "zip -6, no flush", ours_zip, ZIP, ".zip", "libdeflate -6"),
+        (UnflushedWriter, "zip fast, no flush", our_backup("zip", "--set", "format:zip.level=fast"), ZIP, ".zip",
+         "isa-l -3"),
         (UnflushedWriter, "tar-zstd, no flush", ours_tar, TAR, ".tar.zst", "zstd -3"),
     ]
     found += [made(OURS + name, (), backup, kind, suffix, floor=FLOOR + codec, updates=True)
@@ -213,7 +216,8 @@ def seven_zip(level, archive):
 
 # ---- readers: (place, archive) -> argv, run in the target ------------------------------------------
 
-# No peer checks databases: beside them pages alone are checked. The check in full has rows of its own.
+# No peer checks databases: beside them pages alone are checked. The check in full, which is the default, has
+# rows of its own.
 QUICK_CHECK = ("--set", "content:sqlite.check-limit=0")
 
 
@@ -261,8 +265,9 @@ def readers():
         restore, listing, one = our_reader()
         found.append(Reader(OURS + name, (), kind, restore, listing, one, lacks=PRESERVED))
         found.append(UnflushedReader(OURS + name + ", no flush", (), kind, restore, lacks=PRESERVED))
-        found.append(UnflushedReader(OURS + name + ", checked in full, no flush", (), kind, our_reader(())[0],
-                                     lacks=PRESERVED))
+        for made, end in ((Reader, ""), (UnflushedReader, ", no flush")):
+            found.append(made(OURS + name + ", checked in full" + end, (), kind, our_reader(())[0],
+                              lacks=PRESERVED, database=True))
     return found
 
 

@@ -6,8 +6,10 @@ import statistics
 import subprocess
 
 import peers
+import shapes
 
-FORMAT = 1  # of the JSON
+FORMAT = 2  # of the JSON
+ZIP_HEADERS = 30 + 46  # of an entry, without its name (APPNOTE 4.3.7, 4.3.12)
 SECTIONS = (
     ("backup", "Backup"), ("again", "Second backup, nothing changed"),
     ("changed", "Second backup, 1 % of the files and 1 % new messages"),
@@ -84,14 +86,14 @@ def first_line(path, key):
 
 
 def file_system(path):
-    """The type of the one that holds `path`."""
-    best = ("", "unknown")
+    """The type of the one that holds `path`, and the options that it is mounted with."""
+    best = ("", "unknown", "")
     with open("/proc/self/mounts", encoding="utf-8") as stream:
         for line in stream:
-            _, point, kind, *_ = line.split()
+            _, point, kind, options, *_ = line.split()
             if os.path.commonpath([point, path]) == point and len(point) >= len(best[0]):
-                best = (point, kind)
-    return best[1]
+                best = (point, kind, options)
+    return best[1], best[2].split(",")
 
 
 def machine(place):
@@ -101,7 +103,7 @@ def machine(place):
     return {
         "processor": first_line("/proc/cpuinfo", "model name"), "cpus": peers.CPUS,
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(), "file_system": file_system(str(place.folder.parent)),
+        "kernel": platform.release(), "file_system": file_system(str(place.folder.parent))[0],
         "load": os.getloadavg(), "python": platform.python_version(),
         "hbcore": version[0] if version else "unknown",
         "versions": {name: peers.version(name) for name in peers.VERSIONS},
@@ -120,9 +122,24 @@ def run(bench):
                        bench.arguments.flush and section in FLUSHED)
             made["right"], made["best_peer"] = name not in wrong, best
             rows.append(made)
-    return {"scale": bench.scale, "corpus": {"files": len(bench.manifest["files"]),
-                                             "bytes": bench.manifest["bytes"]},
-            "rows": rows, "problems": bench.problems, "missing": bench.missing}
+    return {"shape": bench.shape.name, "scale": bench.scale, "rounds": bench.rounds,
+            "corpus": {"files": len(bench.manifest["files"]), "bytes": bench.manifest["bytes"],
+                       **directories(bench.place.home)},
+            "rows": rows, "problems": bench.problems, "missing": bench.missing, "room": bench.room}
+
+
+def directories(home):
+    """How many there are, and what they take in a zip: two headers with the name and a '/' each."""
+    names = [os.path.relpath(os.path.join(folder, name), home) for folder, below, _ in os.walk(home) for name in below]
+    return {"directories": len(names),
+            "directory_headers": sum(ZIP_HEADERS + 2 * (len(name.encode()) + 1) for name in names)}
+
+
+def by_shape(result):
+    """(shape, the result with the runs of that shape alone), in their order."""
+    names = dict.fromkeys(made["shape"] for made in result["runs"])
+    return [(name, dict(result, runs=[made for made in result["runs"] if made["shape"] == name]))
+            for name in names]
 
 
 def collect(benches, warned):
@@ -220,10 +237,15 @@ def heading(result):
     return rows + [f"WARNING: {row}" for row in result["warnings"]]
 
 
+def named(made):
+    """"database: one large database"."""
+    return f"{made['shape']}: {shapes.every()[made['shape']].title}"
+
+
 def sections(result, made, level="##"):
     """The tables of one corpus, and what is to be said of it."""
-    parts = [f"{made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB (scale "
-             f"{made['scale']:g}, seed {result['seed']})."]
+    parts = [f"{named(made)}: {made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB (scale "
+             f"{made['scale']:g}, seed {result['seed']}, {made['rounds']} rounds)."]
     parts += [f"Not measured: {name}: {reason}" for name, reason in made["missing"].items()]
     for section, title in SECTIONS:
         rows = [one for one in made["rows"] if one["section"] == section]

@@ -13,12 +13,16 @@ import sys
 
 import check
 import peers
+import shapes
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONFIG = str(HERE.parent / "conf" / "hermes.ini")
 # A copy of the home, a dozen archives of half its size and restored trees, to the bytes of the corpus.
 SPACE_FACTOR = 9
+SPARE_TREES = 3  # whose inodes are left
 WRONG_USE = 2  # an exit code of hbcore
+SMALL_BYTES = 64 << 10  # of the one file that is read; the page of a skill is smaller
+ROOM = (peers.OURS + "zip -6", peers.OURS + "tar-zstd")  # those whose need for disk is measured
 SOURCES = {peers.ZIP: peers.OURS + "zip -6", peers.TAR: peers.OURS + "tar-zstd",
            peers.RESTIC: "restic", peers.BORG: "borg zstd,3"}
 
@@ -33,11 +37,12 @@ class Meter:
             [sys.executable, "-I", "-S", "-B", str(HERE / "measure.py")], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
-    def run(self, argv, cwd, environment, flush=(), warm=None):
-        """`warm`: a directory that is in the page cache when it starts."""
+    def run(self, argv, cwd, environment, flush=(), warm=None, watch=(None, None)):
+        """`warm`: a directory that is in the page cache when it starts; `watch`: home and archive, see measure.py."""
         request = {"argv": list(map(str, argv)), "cwd": str(cwd), "env": environment,
                    "stdout": str(self.output), "stderr": str(self.log), **self.before,
-                   "flush": list(map(str, flush)), "warm": str(warm) if warm else None}
+                   "flush": list(map(str, flush)), "warm": str(warm) if warm else None,
+                   "watch": watch[0] and str(watch[0]), "result": watch[1] and str(watch[1])}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -54,8 +59,9 @@ class Meter:
 class Bench:
     """One corpus, the programs that work on it, and what they took."""
 
-    def __init__(self, arguments, scale, directory, folder):
-        self.arguments, self.scale = arguments, scale
+    def __init__(self, arguments, shape, scale, directory, folder):
+        self.arguments, self.shape, self.scale = arguments, shape, scale
+        self.rounds = min(arguments.rounds, shape.rounds or arguments.rounds)
         self.manifest = check.load(directory)
         self.place = peers.Place(directory / "home", folder, folder / "target",
                                  one_member(self.manifest),
@@ -66,6 +72,7 @@ class Bench:
         self.trash = folder / "trash"
         self.trash.mkdir()
         self.archives = {}  # kind to the archive that its readers get
+        self.room = {}  # what each of ours needed on the disk beside its archive
         self.database = database_state(self.place.home)
         self.writers = self.choose(peers.writers(self.place.floor), ("backup",))
         self.readers = self.choose(peers.readers(), ("restore", "list", "one"))
@@ -74,6 +81,8 @@ class Bench:
         return [program for program in programs if self.usable(program, sections)]
 
     def wanted(self, section, program):
+        if not self.shape.bears(program.name) or (program.database and not self.shape.database):
+            return False
         return not self.arguments.only or any(
             fnmatch.fnmatchcase(name, pattern) for pattern in self.arguments.only
             for name in (program.name, f"{section}/{program.name}"))
@@ -106,7 +115,9 @@ class Bench:
         as long to make others, as it looks at each of their inodes to pass over it.
         """
         self.place.target.rename(self.trash / str(len(list(self.trash.iterdir()))))
-        if shutil.disk_usage(self.trash).free < SPACE_FACTOR * self.manifest["bytes"]:
+        free, files = os.statvfs(self.trash), len(self.manifest["files"])
+        room = SPACE_FACTOR * (self.manifest["bytes"] + files * free.f_bsize)
+        if free.f_bavail * free.f_frsize < room or 0 < free.f_favail < SPARE_TREES * files:
             self.empty_trash()
 
     def empty_trash(self):
@@ -115,7 +126,7 @@ class Bench:
 
     def check_target(self, section, program, manifest):
         """Whether all files are there and right."""
-        rows = check.differences(manifest, self.place.target, program.lacks, program.empty)
+        rows = check.differences(manifest, self.place.target, program.lacks, program.empty, self.shape.sample)
         if rows:
             self.problem(section, program, f"{len(rows)} differences; the first: {rows[0]}")
         self.clear_target()
@@ -185,6 +196,23 @@ class Bench:
         else:
             remove(archive)
 
+    def measure_room(self, writer):
+        """In a run that is not timed: what is on the disk is looked at all the while."""
+        archive = self.place.folder / f"room{writer.suffix}"
+        done = self.meter.run(writer.backup(self.place, archive), self.place.home,
+                              peers.environment(self.place, writer), watch=(self.place.home, archive))
+        if done["status"] == 0:
+            self.room[writer.name] = done["beside"]
+        else:
+            self.failed("backup", writer, done)
+        remove(archive)
+
+    def measure_rooms(self):
+        if self.shape.database:
+            for writer in self.writers:
+                if writer.name in ROOM and ("backup", writer.name) in self.samples:
+                    self.measure_room(writer)
+
     def needed(self, kind):
         return any(reader.kind == kind for reader in self.readers)
 
@@ -238,6 +266,8 @@ class Bench:
         for writer in rotated(self.writers, number):
             self.say(number, "backup", writer)
             self.write(writer, number)
+        if number == 0:
+            self.measure_rooms()
         self.prepare_sources()
         for reader in rotated(self.readers, number):
             self.say(number, "restore", reader)
@@ -248,15 +278,16 @@ class Bench:
             self.archives.clear()
 
     def say(self, number, section, program):
-        say(f"scale {self.scale:g}: round {number + 1}: {section}: {program.name}")
+        say(f"{self.shape.name}, scale {self.scale:g}: round {number + 1}: {section}: {program.name}")
 
 
 def database_state(home):
-    """Size and time of the database and its log."""
+    """Size and time of the database and its log, if there is one."""
     rows = []
-    for name in ("state.db", "state.db-wal"):
-        status = os.stat(home / name)
-        rows.append((name, status.st_size, status.st_mtime_ns))
+    for name in (shapes.HOLDER_NAME, shapes.HOLDER_NAME + "-wal"):
+        if (home / name).exists():
+            status = os.stat(home / name)
+            rows.append((name, status.st_size, status.st_mtime_ns))
     return rows
 
 
@@ -266,8 +297,9 @@ def floor_program(hbcore):
 
 
 def one_member(manifest):
-    """A small file from the middle of the archive."""
-    names = sorted(name for name in manifest["files"] if name.endswith("SKILL.md"))
+    """A small file from the middle of the archive: the page of a skill, if there is one."""
+    small = [name for name, (_, size) in sorted(manifest["files"].items()) if 0 < size <= SMALL_BYTES]
+    names = [name for name in small if name.endswith("SKILL.md")] or small
     return names[len(names) // 2]
 
 

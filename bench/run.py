@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times hbcore and the programs that people would use instead, and prints tables.
 
-    bench/run.py [--scale S | --scales S,S,...] [--rounds N] [--only PATTERN]... [--flush] [--json FILE]
+    bench/run.py [--shape NAME[,NAME...]|all] [--scale S | --scales S,S,...] [--rounds N] [--only PATTERN]...
+                 [--targets] [--flush] [--json FILE]
 
 All programs run once in each round, in an order that moves on by one from round to round, on the same
-home with a database that a process holds open. What each wrote or restored is compared with the home.
+home, whose database a process holds open. What each wrote or restored is compared with the home. One shape
+of home follows another; see shapes/.
 """
 import argparse
 import contextlib
@@ -17,7 +19,6 @@ import sys
 import tempfile
 
 import check
-import corpus
 import growth
 import holder
 import large
@@ -25,6 +26,8 @@ import peers
 import report
 import rounds
 import second
+import shapes
+import targets
 
 QUIET_LOAD = 0.15  # of the processors
 
@@ -38,8 +41,10 @@ def scales(text):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--shape", "--shapes", type=shapes.named, default="corpus", dest="shapes",
+                        metavar="NAME[,NAME...]", help=f"of the home: {', '.join(shapes.every())}; all")
     parser.add_argument("--scale", "--scales", type=scales, default=[1.0], dest="scales",
-                        metavar="S[,S...]", help="of the corpus (1: 0.86 GB); several take turns in "
+                        metavar="S[,S...]", help="of the home (corpus at 1: 0.86 GB); several take turns in "
                         "each round, and it is shown how cost grows")
     parser.add_argument("--large", type=float, default=0, metavar="FACTOR", help="list, and read one "
                         "file, also from archives that are so many times as large (10)")
@@ -49,6 +54,7 @@ def parse(arguments):
                         help="of listing and of one file, in each round")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="programs, as 'hbcore*' or 'restore/unzip'; may be repeated")
+    parser.add_argument("--targets", action="store_true", help="only what the targets are about")
     parser.add_argument("--quick", action="store_true", help="one round that does not wait for the "
                         "disk before each run: to see that all works, not to measure")
     parser.add_argument("--flush", action="store_true",
@@ -69,6 +75,8 @@ def parse(arguments):
         parser.error("--plot needs several --scales")
     if parsed.cold and os.geteuid() != 0:
         parser.error("--cold needs root")
+    if parsed.targets:
+        parsed.only += targets.NEEDED
     if parsed.quick:
         parsed.rounds = parsed.repeats = 1
     return parsed
@@ -84,12 +92,15 @@ def warnings(arguments, corpora):
     factor = rounds.SPACE_FACTOR + arguments.large
     if shutil.disk_usage(arguments.work).free < factor * size:
         rows.append(f"less than {factor:g} times the size of the corpus is free in {arguments.work}")
+    if "discard" in report.file_system(str(arguments.work))[1]:
+        rows.append(f"the file system of {arguments.work} is mounted with discard: it may take milliseconds to delete "
+                    "a file, and minutes to take away what was restored; --work can name another")
     if arguments.quick:
         rows.append("a quick run: what earlier programs wrote was still being brought to the disk")
     return rows
 
 
-def prepare(arguments, stack, scale, directory):
+def prepare(arguments, stack, shape, scale, directory):
     """A bench for one corpus, and what else has a part in its rounds."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=arguments.work))
     if arguments.keep:
@@ -97,16 +108,16 @@ def prepare(arguments, stack, scale, directory):
     else:
         stack.callback(shutil.rmtree, folder)
     stack.enter_context(holder.Holder(directory / "home", arguments.seed))
-    bench = rounds.Bench(arguments, scale, directory, folder)
+    bench = rounds.Bench(arguments, shape, scale, directory, folder)
     stack.enter_context(contextlib.closing(bench.meter))
     return bench, (bench, second.Second(bench, stack), large.Large(bench))
 
 
-def measure(arguments, stack, corpora):
-    """All rounds; the scales take turns in each."""
-    prepared = [prepare(arguments, stack, *found) for found in corpora.items()]
+def measure(arguments, stack, shape, corpora):
+    """All rounds of one shape; the scales take turns in each."""
+    prepared = [prepare(arguments, stack, shape, *found) for found in corpora.items()]
     benches = [bench for bench, _ in prepared]
-    for number in range(arguments.rounds):
+    for number in range(benches[0].rounds):
         for _, parts in prepared:
             for part in parts:
                 part.round(number)
@@ -115,25 +126,45 @@ def measure(arguments, stack, corpora):
     return benches
 
 
-def main(arguments=None):
-    rounds.end_in_order()
-    arguments = parse(arguments)
-    arguments.work.mkdir(parents=True, exist_ok=True)
+def measure_shape(arguments, shape):
+    """Its benches, and what is to be said of them."""
     corpora = {}
     for scale in arguments.scales:
-        rounds.say(f"corpus: scale {scale:g}, seed {arguments.seed}, in {arguments.work}")
-        corpora[scale] = corpus.cached(arguments.work, scale, arguments.seed)
+        rounds.say(f"{shape.name}: scale {scale:g}, seed {arguments.seed}, in {arguments.work}")
+        corpora[scale] = shape.cached(arguments.work, scale, arguments.seed)
     warned = warnings(arguments, corpora.values())
     for row in warned:
         rounds.say(f"bench: warning: {row}")
     with contextlib.ExitStack() as stack:
-        benches = measure(arguments, stack, corpora)
-    result = report.collect(benches, warned)
-    print("\n\n".join([report.text(result), *growth.tables(result)]))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        return measure(arguments, stack, shape, corpora), warned
+
+
+def printed(result):
+    """With several shapes, what is worst stands first."""
+    parts = ["## Targets", *targets.text([(result, made) for made in result["runs"]], "###")] if (
+        len(report.by_shape(result)) > 1) else []
+    parts.append(report.text(result))
+    for _, one in report.by_shape(result):
+        parts += growth.tables(one)
+    return "\n\n".join(parts)
+
+
+def main(arguments=None):
+    rounds.end_in_order()
+    arguments = parse(arguments)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    benches, warned = [], []
+    for shape in arguments.shapes:
+        more, words = measure_shape(arguments, shape)
+        benches += more
+        warned += [word for word in words if word not in warned]
+        result = report.collect(benches, warned)
+        if arguments.json:  # after each shape: the next may take long
+            arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(printed(result))
     if arguments.plot:
-        growth.plots(result, arguments.plot)
+        for name, one in report.by_shape(result):
+            growth.plots(one, arguments.plot, "" if len(arguments.shapes) == 1 else f"{name}-")
     return 1 if any(bench.problems or not bench.samples for bench in benches) else 0
 
 

@@ -8,6 +8,7 @@ states of the home. Programs that do not profit by what they wrote before make a
 """
 import contextlib
 import dataclasses
+import os
 import subprocess
 import time
 import zipfile
@@ -31,7 +32,8 @@ def copy_home(home, copy):
 
 def youngest(home):
     """When a file of `home` last changed; the index of a log changes whenever it is read."""
-    return max(path.stat().st_ctime for path in home.rglob("*") if not path.name.endswith("-shm"))
+    return max(os.lstat(os.path.join(folder, name)).st_ctime for folder, directories, names in os.walk(home)
+               for name in (*directories, *names) if not name.endswith("-shm"))
 
 
 def settle(home):

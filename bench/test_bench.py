@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/ works: the corpus is the same each time, wrong output is noticed, a small run gives a table."""
+import argparse
 import itertools
 import json
 import os
@@ -23,8 +24,12 @@ import peers  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 import second  # noqa: E402
+import shapes  # noqa: E402
+import targets  # noqa: E402
 
 SCALE = 0.002
+SHAPES_SCALE = 0.0005
+CORPUS = shapes.every()["corpus"]
 LIAR = """#!/bin/sh
 {unzip} "$@" || exit
 rm SOUL.md
@@ -38,7 +43,7 @@ class WithCorpus(hb.Case):
     def setUpClass(cls):
         cls.work = pathlib.Path(hb.tempfile.mkdtemp(prefix="hbcore-test-", dir=hb.scratch()))
         cls.addClassCleanup(shutil.rmtree, cls.work)
-        cls.corpus = corpus.cached(cls.work, SCALE, 1)
+        cls.corpus = CORPUS.cached(cls.work, SCALE, 1)
         cls.manifest = check.load(cls.corpus)
 
     def copy(self):
@@ -51,8 +56,8 @@ class WithCorpus(hb.Case):
 
 class Corpus(WithCorpus):
     def test_same_for_the_same_seed(self):
-        again = check.load(corpus.make(self.dir / "again", SCALE, 1, workers=1))
-        other = check.load(corpus.make(self.dir / "other", SCALE, 2))
+        again = check.load(CORPUS.make(self.dir / "again", SCALE, 1, workers=1))
+        other = check.load(CORPUS.make(self.dir / "other", SCALE, 2))
         self.assertEqual(self.manifest, again)
         self.assertNotEqual(self.manifest["files"], other["files"])
 
@@ -124,6 +129,19 @@ class Check(WithCorpus):
                 self.assertTrue(any(sentence in row for row in rows), rows)
 
 
+    def test_of_many_files_some_are_read(self):
+        """The others have their sizes compared."""
+        names = [name for name in sorted(self.manifest["files"]) if name.endswith(".md")]
+        copy = self.copy()
+        for name in names:
+            (copy / name).write_bytes(bytes(self.manifest["files"][name][1]))
+        some = len(check.differences(self.manifest, copy, sample=10))
+        self.assertTrue(0 < some < len(names) // 2, some)
+        for name in names:
+            (copy / name).write_bytes(b"short")
+        self.assertEqual(len(check.differences(self.manifest, copy, sample=10)), len(names))
+
+
 class Change(WithCorpus):
     """The home in its second state."""
 
@@ -178,6 +196,56 @@ class Change(WithCorpus):
         self.assertNotEqual(names, later)
         for name in names[:-1]:
             self.assertEqual((one / name).read_bytes(), (two / name).read_bytes())
+
+
+class Shapes(hb.Case):
+    def make(self, shape, name, scale=SHAPES_SCALE, seed=1, workers=None):
+        return check.load(shape.make(self.dir / name, scale, seed, workers))
+
+    def test_same_for_the_same_seed(self):
+        for name, shape in shapes.every().items():
+            if shape.database:  # the corpus has a test of its own, and the database is made by the same
+                continue
+            with self.subTest(name):
+                one = self.make(shape, f"{name}-one")
+                self.assertEqual(one, self.make(shape, f"{name}-again", workers=1))
+                self.assertNotEqual(one["files"], self.make(shape, f"{name}-other", seed=2)["files"])
+                self.assertGreater(len(self.make(shape, f"{name}-more", 4 * SHAPES_SCALE)["files"]),
+                                   0 if name == "opaque" else len(one["files"]))
+
+    def test_they_are_what_they_say(self):
+        found = {name: self.make(shapes.every()[name], name, 0.005) for name in ("tiny", "opaque", "tree")}
+        sizes = sorted(size for _, size in found["tiny"]["files"].values())
+        self.assertLess(sizes[len(sizes) // 2], 1500)
+        large = [size for _, size in found["opaque"]["files"].values() if size > 100_000]
+        self.assertGreater(sum(large), 0.9 * found["opaque"]["bytes"])
+        self.assertEqual(max(name.count("/") for name in found["tree"]["files"]), 102)
+        self.assertGreater(len(found["tree"]["empty"]), 5)
+
+    def test_limits_of_their_own_are_those_of_targets(self):
+        run = {"shape": "database", "rows": [], "room": {},
+               "corpus": {"files": 8, "bytes": 1, "directories": 0, "directory_headers": 0}}
+        titles = [target.title for target in targets.of_run({"flush": True}, run)]
+        for name, shape in shapes.every().items():
+            for limit in shape.limits:
+                self.assertTrue(any(title.startswith(limit) for title in titles), (name, limit))
+
+    def test_of_few_files_one_that_changes_is_large(self):
+        shape = shapes.every()["opaque"]
+        shape.make(self.dir / "opaque", 0.005, 1)
+        home = self.dir / "opaque/home"
+        with holder.Holder(home, 1) as program:
+            changed = [program.change(number) for number in range(2)]
+        for names in changed:
+            self.assertEqual(len(names), 3)
+            self.assertEqual([(home / name).stat().st_size > 100_000 for name in names], [True, False, False])
+        self.assertNotEqual(changed[0], changed[1])
+
+    def test_names(self):
+        self.assertEqual([shape.name for shape in shapes.named("tiny,corpus")], ["tiny", "corpus"])
+        self.assertEqual([shape.name for shape in shapes.named("all")], list(shapes.every()))
+        with self.assertRaisesRegex(argparse.ArgumentTypeError, "round: no such shape"):
+            shapes.named("tiny,round")
 
 
 class Growth(unittest.TestCase):
@@ -290,6 +358,38 @@ class Run(WithCorpus):
             self.assertEqual(row["bytes"] > result["corpus"]["bytes"] // 4, full, (section, program))
             if program == "restic":
                 self.assertEqual(row["of_restic"], 1.0)
+
+    def test_several_shapes(self):
+        """What each has to do with; the worst of all stands first."""
+        status, result, text = self.bench_all(
+            "--shape", "database,opaque", "--scale", str(SCALE), "--flush", "--only", "*/hbcore zip -6",
+            "--only", "restore/cp*", "--only", "restore/hbcore zip*, checked in full")
+        self.assertEqual((status, [run["problems"] for run in result["runs"]]), (0, [[], []]), text)
+        self.assertEqual([run["shape"] for run in result["runs"]], ["database", "opaque"])
+        self.assertTrue(text[text.index("## "):].startswith("## Targets"), text)
+        self.assertLess(text.index("Worst over all shapes"), text.index("Targets of the shape database"))
+        self.assertLess(text.index("Restores and their floor"), text.index("Targets of the shape database"))
+        database, opaque = result["runs"]
+        self.assertEqual((list(database["room"]), opaque["room"]), (["hbcore zip -6"], {}))
+        self.assertLess(database["room"]["hbcore zip -6"], 1 << 16)  # it was read in place
+        measured = [{(row["section"], row["program"]) for row in run["rows"]} for run in result["runs"]]
+        self.assertEqual(measured[0] - measured[1], {("restore", "hbcore zip, checked in full")})
+        self.assertIn(("changed", "hbcore zip -6"), measured[1])
+
+    def test_every_shape(self):
+        status, result, text = self.bench_all(
+            "--shape", "all", "--scale", str(SHAPES_SCALE), "--only", "backup/hbcore zip -1", "--only",
+            "list/hbcore zip")
+        self.assertEqual((status, [run["problems"] for run in result["runs"]]), (0, [[]] * 7), text)
+        self.assertEqual([run["shape"] for run in result["runs"]], list(shapes.every()))
+
+    def test_room_of_a_copy(self):
+        """What is staged beside the archive is seen."""
+        copying = self.dir / "bin/hbcore"
+        hb.write(copying, f'#!/bin/sh\nexec {self.binary} --set content:sqlite.snapshot=copy "$@"\n', 0o755)
+        status, result, text = self.bench("--hbcore", copying, "--only", "backup/hbcore zip -6")
+        self.assertEqual(status, 0, text)
+        self.assertGreater(result["room"]["hbcore zip -6"], 1 << 19)
 
     def test_several_scales(self):
         plots = self.dir / "plots"

@@ -6,6 +6,7 @@ come back as they do in real text, and each stretch has a topic, whose words are
 Everything comes from random.Random(str), whose numbers are the same on every machine.
 """
 import base64
+import functools
 import itertools
 import random
 
@@ -56,7 +57,7 @@ def cumulated(weights):
 
 
 class Language:
-    """What all texts of one corpus share. Made once a process: it takes a second."""
+    """What all texts of one home share. It takes a second to make: see language()."""
 
     def __init__(self, seed):
         rng = random.Random(f"{seed}/language")
@@ -76,6 +77,12 @@ class Language:
         words = iter(rng.choices(self.words, cum_weights=self.words_weights, k=4 * PHRASES))
         lengths = rng.choices((2, 3, 4), weights=(2, 2, 1), k=PHRASES)
         return [" ".join(itertools.islice(words, length)) for length in lengths]
+
+
+@functools.lru_cache
+def language(seed):
+    """The one of this seed, made once a process."""
+    return Language(seed)
 
 
 class Text:
