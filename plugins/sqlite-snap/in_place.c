@@ -230,3 +230,10 @@ const char *in_place_handed_over(const struct in_place *in_place)
                ? NULL
                : handover_why(in_place->handover);
 }
+
+int64_t in_place_overdue_ms(const struct in_place *in_place)
+{
+    return handover_state(in_place->handover) == HANDOVER_LOST
+               ? 0
+               : handover_overdue_ms(in_place->handover);
+}

@@ -29,5 +29,7 @@ void in_place_looked_at(struct in_place *in_place);
 
 /* What had to be done, in words; NULL: it was read in place to its end, so far. */
 const char *in_place_handed_over(const struct in_place *in_place);
+/* handover_overdue_ms() of one that was read to its end, or is still. */
+int64_t in_place_overdue_ms(const struct in_place *in_place);
 
 #endif

@@ -421,16 +421,31 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
                                          "its snapshot cannot be read: %s", strerror((int)-got));
 }
 
+/* A note of the run, not of the entry: it is not to be told again when the entry is taken over. */
+static void say_how_it_was_read(const struct staged_source *staged)
+{
+    const struct hb_host *host = staged->host;
+    const char *name = staged->path == NULL ? "a database" : staged->path;
+    const char *why = in_place_handed_over(staged->in_place);
+    int64_t overdue_ms = in_place_overdue_ms(staged->in_place);
+    if (why != NULL)
+        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s", name, why);
+    if (overdue_ms > 0)
+        host->note(host, NULL,
+                   "%s was read in place for %" PRId64
+                   " s while a program wrote to it, longer than "
+                   "hold: there was no room for a copy of the rest",
+                   name, (overdue_ms + 500) / 1000);
+}
+
 static void source_close(struct hb_source *source)
 {
     struct staged_source *staged = source->self;
     const struct hb_host *host = staged->host;
-    const char *why = staged->in_place == NULL ? NULL : in_place_handed_over(staged->in_place);
-    if (why != NULL)
-        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s",
-                  staged->path == NULL ? "a database" : staged->path, why);
-    if (staged->in_place != NULL)
+    if (staged->in_place != NULL) {
+        say_how_it_was_read(staged);
         in_place_close(staged->in_place);
+    }
     host->stage_release(host, &staged->file);
     free(staged->path);
     free(staged);
