@@ -197,8 +197,13 @@ static void settle(struct handover *handover, enum handover_state state, const c
     view_unlock(handover->view);
 }
 
-static const char no_longer_held[] = "its log was changed by hand, or by a program that keeps no "
-                                     "locks, while it was read";
+static const char *no_longer_held(const struct handover *handover)
+{
+    return handover->view->logged
+               ? "its log was changed by hand, or by a program that keeps no locks, while it was "
+                 "read"
+               : "it was changed by a program that keeps no locks while it was read";
+}
 
 int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uint64_t offset,
                       bool once)
@@ -211,7 +216,7 @@ int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uin
         got = read_staged(handover, buffer, bytes, offset);
     leave(handover);
     if (got == -ESTALE && state == HANDOVER_IN_PLACE)
-        settle(handover, HANDOVER_LOST, no_longer_held);
+        settle(handover, HANDOVER_LOST, no_longer_held(handover));
     return got;
 }
 
@@ -374,7 +379,7 @@ static void go_without(struct handover *handover, int reason)
 {
     char why[250];
     if (reason == -ESTALE) {
-        settle(handover, HANDOVER_LOST, no_longer_held);
+        settle(handover, HANDOVER_LOST, no_longer_held(handover));
     } else if (reason == -EBUSY || has_waited_too_long(handover)) {
         settle(handover, HANDOVER_LOST, "it was needed by a writer before it was read");
     } else if (log_is_too_large(handover)) {

@@ -41,11 +41,14 @@
  * us.
  *
  * view_is_held() looks at what our locks cannot prevent: somebody who removes the log or its index
- * by hand; salts or a mark that changed; a log that was recovered to an earlier end. It comes after
- * the read, because before it would be too early.
+ * by hand; salts or a mark that changed, which a program does that does not see our locks; a log
+ * that was recovered to an earlier end. It comes after the read, because before it would be too
+ * early.
  *
  * With a rollback journal the file alone is the state, and SHARED keeps every commit away: that is
- * why a writer who waits has to be noticed (view_is_in_the_way()).
+ * why a writer who waits has to be noticed (view_is_in_the_way()). So a file that has changed all
+ * the same was changed by somebody who keeps no locks (cp, rsync): the check may have read the one
+ * state, and the archive the other.
  */
 #include "view.h"
 #include "live.h"
@@ -156,8 +159,10 @@ static enum view_result say_result(const struct pinning *pinning, int result)
                    "the index of its log cannot be relied on, as no program has it open");
     if (result == SQLITE_READONLY_ROLLBACK)
         return say(pinning, VIEW_NEVER, "it has a journal that a crash left");
-    if (primary == SQLITE_BUSY || primary == SQLITE_PROTOCOL)
+    if (primary == SQLITE_BUSY)
         return say(pinning, VIEW_AGAIN, "it is locked");
+    if (primary == SQLITE_PROTOCOL) /* SQLite has tried for ten seconds itself */
+        return say(pinning, VIEW_NEVER, "it is locked");
     return say(pinning, VIEW_NEVER, "SQLite cannot open it where it is: %s",
                sqlite3_errstr(result));
 }
@@ -291,6 +296,8 @@ enum view_result view_pin(struct view *view, struct held *live, int main, bool l
         result = make_map(&pinning);
     if (result == VIEW_PINNED && logged && fstat(view->log, &log) == 0)
         view->log_bytes = (uint64_t)log.st_size;
+    if (result == VIEW_PINNED && fstat(main, &view->status) != 0)
+        return say(&pinning, VIEW_NEVER, "it cannot be looked at: %s", strerror(errno));
     return result;
 }
 
@@ -392,18 +399,27 @@ static bool has_its_salts(const struct view *view)
            memcmp(salts, view->index.salts, sizeof salts) == 0;
 }
 
+static bool is_untouched(const struct view *view)
+{
+    struct stat now;
+    return fstat(view->main, &now) == 0 && now.st_size == view->status.st_size &&
+           now.st_mtim.tv_sec == view->status.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == view->status.st_mtim.tv_nsec;
+}
+
 bool view_is_held(const struct view *view)
 {
     unsigned char bytes[INDEX_BYTES];
     struct log_index index;
-    uint32_t mark;
+    uint32_t mark, backfilled;
     if (!view->logged)
-        return true;
+        return is_untouched(view);
     if (!has_a_name(view->log) || !has_a_name(view->index_fd) || !read_index(view, bytes))
         return false;
     memcpy(&mark, bytes + 100 + 4 * view->mark, sizeof mark);
-    if (view->mark == 0)
-        return true;
+    memcpy(&backfilled, bytes + 96, sizeof backfilled);
+    if (view->mark == 0) /* a log that is begun anew counts from 0, and gets no further */
+        return backfilled == 0 || backfilled == view->index.backfilled;
     if (mark != view->index.marks[view->mark])
         return false;
     if (view->index.last == 0)

@@ -9,7 +9,7 @@
 
 struct view {
     int main, log, index_fd; /* our own descriptors, which hold the locks; -1: none */
-    struct stat status;      /* of the file */
+    struct stat status;      /* of the file, at the pin */
     bool logged;             /* in WAL mode, else in a mode with a rollback journal */
     uint64_t page_bytes, pages, bytes;
     struct pin pin;         /* SQLite's, as long as its connection is open */

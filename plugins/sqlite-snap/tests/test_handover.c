@@ -502,6 +502,31 @@ static void the_log_is_removed(void **state)
     stop(&watched);
 }
 
+/* With a rollback journal: our lock keeps every commit away, so that any change is one too many. */
+static void it_is_overwritten(void **state)
+{
+    (void)state;
+    for (int by = 0; by < 2; by++) {
+        struct watched watched;
+        unsigned char byte;
+        start(&watched, "delete", 2000);
+        begin(&watched, "delete", stage(&watched.fixture), &no_bounds);
+        read_part(&watched, 0, 10 * GRAIN);
+        nap_ms(20); /* the clock of the file system moves on */
+        int fd = open(home_file(&watched.fixture, "x.db"), O_WRONLY | O_CLOEXEC);
+        if (by == 0)
+            assert_int_equal(pwrite(fd, "other", 5, 400000), 5);
+        else
+            assert_int_equal(ftruncate(fd, (off_t)watched.place.view.bytes - 4096), 0);
+        close(fd);
+        assert_int_equal(handover_read(watched.handover, &byte, 1, 400000, true), -ESTALE);
+        assert_int_equal(handover_state(watched.handover), HANDOVER_LOST);
+        assert_non_null(strstr(handover_why(watched.handover), "by a program that keeps no locks"));
+        end(&watched);
+        stop(&watched);
+    }
+}
+
 /* ---- somebody waits ---------------------------------------------------------------------- */
 
 static void a_writer_waits_at_each_moment(void **state)
@@ -700,6 +725,7 @@ int main(void)
         cmocka_unit_test_setup(the_room_goes_while_it_is_copied, a_real_disk),
         cmocka_unit_test_setup(a_copy_that_fails, a_real_disk),
         cmocka_unit_test_setup(the_log_is_removed, a_real_disk),
+        cmocka_unit_test(it_is_overwritten),
         cmocka_unit_test(a_writer_waits_at_each_moment),
         cmocka_unit_test(a_writer_waits_while_all_read),
         cmocka_unit_test(a_writer_has_waited_too_long),
