@@ -26,7 +26,8 @@ static const struct handover_bounds no_bounds = {INT32_MAX, INT64_MAX, 60000};
 
 static atomic_llong free_bytes = -1; /* of the staging directory; -1: the truth */
 static atomic_bool writes_fail;
-static atomic_int tries; /* of writes */
+static atomic_long write_ms; /* that one takes */
+static atomic_int tries;     /* of writes */
 
 int __real_fstatvfs(int fd, struct statvfs *out);
 int __wrap_fstatvfs(int fd, struct statvfs *out);
@@ -46,7 +47,9 @@ ssize_t __real_pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
 {
+    const struct timespec nap = {.tv_nsec = atomic_load(&write_ms) * 1000000};
     atomic_fetch_add(&tries, 1);
+    nanosleep(&nap, NULL);
     if (!atomic_load(&writes_fail))
         return __real_pwrite(fd, buffer, bytes, offset);
     errno = EDQUOT;
@@ -58,6 +61,7 @@ static int a_real_disk(void **state)
     (void)state;
     atomic_store(&free_bytes, -1);
     atomic_store(&writes_fail, false);
+    atomic_store(&write_ms, 0);
     atomic_store(&tries, 0);
     return 0;
 }
@@ -84,14 +88,19 @@ static int stage(const struct fixture *fixture)
     return open(home_file(fixture, "staged"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
-static void start(struct watched *watched, const char *mode, int kib)
+static void start_with_pages(struct watched *watched, const char *mode, int page_bytes, int kib)
 {
     *watched = (struct watched){.staged = -1};
     fixture_start(&watched->fixture, "");
-    make_database(home_file(&watched->fixture, "x.db"), mode, 4096, kib);
+    make_database(home_file(&watched->fixture, "x.db"), mode, page_bytes, kib);
     actor_start(&watched->actor, home_file(&watched->fixture, "x.db"));
     actor_ask(&watched->actor, "PRAGMA synchronous = OFF");
     actor_ask(&watched->actor, "UPDATE account SET pad = randomblob(2500) WHERE id % 7 = 0");
+}
+
+static void start(struct watched *watched, const char *mode, int kib)
+{
+    start_with_pages(watched, mode, 4096, kib);
 }
 
 static void begin(struct watched *watched, const char *mode, int staged,
@@ -154,32 +163,40 @@ static void assert_whole(const struct watched *watched)
 
 /* ---- at each page --------------------------------------------------------------------- */
 
+static void at_each_page_of(const char *mode, int page_bytes, int kib)
+{
+    struct watched watched;
+    bool logged = strcmp(mode, "wal") == 0;
+    start_with_pages(&watched, mode, page_bytes, kib);
+    for (uint64_t page = 0, pages = 1; page <= pages; page++) {
+        begin(&watched, mode, stage(&watched.fixture), &no_bounds);
+        pages = watched.place.view.pages;
+        uint64_t at = page * watched.place.view.page_bytes;
+        if (page % 2 == 0)
+            handover_rest_suffices(watched.handover);
+        read_part(&watched, 0, at);
+        assert_int_equal(handover_now(watched.handover), HANDOVER_STAGED);
+        /* Nothing is held any more. */
+        actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
+        if (logged)
+            assert_int_equal(actor_ask(&watched.actor, "PRAGMA wal_checkpoint(TRUNCATE)")[0], '0');
+        read_part(&watched, at, watched.place.view.bytes);
+        assert_whole(&watched);
+        if (page % 2 == 1) /* the check may come back to any page */
+            read_part(&watched, 0, watched.place.view.bytes);
+        end(&watched);
+    }
+    stop(&watched);
+}
+
 static void at_each_page(void **state)
 {
     (void)state;
     static const char *const modes[] = {"wal", "delete"};
     for (int i = 0; i < 2; i++) {
-        struct watched watched;
-        start(&watched, modes[i], 200);
-        for (uint64_t page = 0, pages = 1; page <= pages; page++) {
-            begin(&watched, modes[i], stage(&watched.fixture), &no_bounds);
-            pages = watched.place.view.pages;
-            if (page % 2 == 0)
-                handover_rest_suffices(watched.handover);
-            read_part(&watched, 0, page * 4096);
-            assert_int_equal(handover_now(watched.handover), HANDOVER_STAGED);
-            /* Nothing is held any more. */
-            actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
-            if (i == 0)
-                assert_int_equal(actor_ask(&watched.actor, "PRAGMA wal_checkpoint(TRUNCATE)")[0],
-                                 '0');
-            read_part(&watched, page * 4096, watched.place.view.bytes);
-            assert_whole(&watched);
-            if (page % 2 == 1) /* the check may come back to any page */
-                read_part(&watched, 0, watched.place.view.bytes);
-            end(&watched);
-        }
-        stop(&watched);
+        at_each_page_of(modes[i], 512, 10);
+        at_each_page_of(modes[i], 4096, 200);
+        at_each_page_of(modes[i], 65536, 1000);
     }
 }
 
@@ -608,6 +625,27 @@ static void a_writer_has_waited_too_long(void **state)
     stop(&watched);
 }
 
+/* The disk of the stage is slow: the copy is given up, and the writer goes first. */
+static void a_writer_has_waited_while_it_is_copied(void **state)
+{
+    (void)state;
+    struct watched watched;
+    const struct handover_bounds bounds = {INT32_MAX, INT64_MAX, 400};
+    start(&watched, "delete", 30000);
+    begin(&watched, "delete", stage(&watched.fixture), &bounds);
+    atomic_store(&write_ms, 200);
+    int64_t asked = now_ms();
+    actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
+    int64_t waited = now_ms() - asked;
+    if (waited < 300 || waited > 4000) /* a copy of all takes 6 s */
+        fail_msg("it waited for %lld ms", (long long)waited);
+    wait_for(&watched, HANDOVER_LOST);
+    assert_string_equal(handover_why(watched.handover),
+                        "it was needed by a writer before it was read");
+    end(&watched);
+    stop(&watched);
+}
+
 /* Nor is there room for a copy: nobody waits for longer than `wait`. */
 static void no_room_and_a_checkpoint_waits(void **state)
 {
@@ -729,7 +767,8 @@ int main(void)
         cmocka_unit_test(a_writer_waits_at_each_moment),
         cmocka_unit_test(a_writer_waits_while_all_read),
         cmocka_unit_test(a_writer_has_waited_too_long),
-        cmocka_unit_test(a_checkpoint_waits),
+        cmocka_unit_test_setup(a_writer_has_waited_while_it_is_copied, a_real_disk),
+        cmocka_unit_test_setup(a_checkpoint_waits, a_real_disk),
         cmocka_unit_test(while_others_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
