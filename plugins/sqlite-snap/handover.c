@@ -199,10 +199,15 @@ static void settle(struct handover *handover, enum handover_state state, const c
 
 static const char *no_longer_held(const struct handover *handover)
 {
-    return handover->view->logged
-               ? "its log was changed by hand, or by a program that keeps no locks, while it was "
-                 "read"
-               : "it was changed by a program that keeps no locks while it was read";
+    static const char *const texts[] = {
+        [VIEW_OF_LOG] = "its log was changed by hand, or by a program that keeps no locks, while "
+                        "it was read",
+        [VIEW_OF_JOURNAL] = "it was changed by a program that keeps no locks while it was read",
+        [VIEW_OF_CLOSED] =
+            "a program that did not have it open before wrote to it while it was read, "
+            "and there was no room for a copy; free space in the staging directory "
+            "or set stage-dir"};
+    return texts[handover->view->kind];
 }
 
 int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uint64_t offset,
@@ -242,7 +247,7 @@ static void look_for_waiting(struct handover *handover)
 static bool is_in_the_way(const struct handover *handover)
 {
     return handover->waiting_since >= 0 &&
-           (!handover->view->logged || handover->looks_blocked >= LOOKS_BLOCKED);
+           (handover->view->kind != VIEW_OF_LOG || handover->looks_blocked >= LOOKS_BLOCKED);
 }
 
 static bool has_waited_too_long(const struct handover *handover)
@@ -261,7 +266,8 @@ static const char *why_now(const struct handover *handover, bool *can_wait)
 {
     *can_wait = false;
     if (is_in_the_way(handover))
-        return handover->view->logged ? "a checkpoint waited for it" : "a writer waited for it";
+        return handover->view->kind == VIEW_OF_LOG ? "a checkpoint waited for it"
+                                                   : "a writer waited for it";
     if (log_is_too_large(handover))
         return "its log grew by more than wal-limit";
     int64_t hold = handover->view->mark == 0 ? 0 : handover->bounds.hold_ms;
@@ -436,7 +442,7 @@ static bool nap(struct handover *handover, long milliseconds)
 static void *watch(void *argument)
 {
     struct handover *handover = argument;
-    long pause = handover->view->logged ? LOOK_MS : LOOK_OFTEN_MS;
+    long pause = handover->view->kind == VIEW_OF_LOG ? LOOK_MS : LOOK_OFTEN_MS;
     while (nap(handover, pause) && handover_state(handover) == HANDOVER_IN_PLACE) {
         look_for_waiting(handover);
         keep_within_bounds(handover);

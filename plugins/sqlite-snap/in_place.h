@@ -9,11 +9,18 @@
 struct in_place;
 
 /*
- * Pins attempt->live, which lies there with the files that attempt->before says. True:
+ * Is there no room in the staging directory for a copy, and for as much of the archive? Cannot
+ * tell: there is.
+ */
+bool in_place_has_no_room(const struct attempt *attempt);
+
+/*
+ * Pins attempt->live, which lies there with the files that attempt->before says. `closed`: it is in
+ * WAL mode, and no program has it open. True:
  * attempt->in_place, which uses the staged file until in_place_close(). False: attempt->why_copied;
  * nothing is held, and the attempt is as before. The caller has the inode to itself.
  */
-bool in_place_open(struct attempt *attempt);
+bool in_place_open(struct attempt *attempt, bool closed);
 /* Any thread. */
 void in_place_close(struct in_place *in_place);
 

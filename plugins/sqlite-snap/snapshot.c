@@ -38,7 +38,7 @@
  *           |
  *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
  *           |  open and pin the file, look at its bytes ---- no database: HB_STATUS_NOMATCH
- *           |  choose() ---- live, and in_place_open() has it: nothing is copied
+ *           |  choose() ---- live, or no room, and in_place_open() has it: nothing is copied
  *           |  copy ----- live: another file has the name now -------------- AGAIN
  *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
  *      outcome() ---- locked: `locked` decides; damaged: HB_STATUS_NOMATCH; stage full:
@@ -181,8 +181,8 @@ static bool try_in_place(struct attempt *attempt, enum way way)
     *why = '\0';
     if (!attempt->may_be_in_place)
         return false;
-    if (way == WAY_LIVE)
-        return in_place_open(attempt);
+    if (way == WAY_LIVE || (way == WAY_IMMUTABLE && in_place_has_no_room(attempt)))
+        return in_place_open(attempt, way == WAY_IMMUTABLE);
     if (!attempt->live.by_descriptor)
         snprintf(why, room, "there is no /proc");
     else if (way == WAY_IMMUTABLE)

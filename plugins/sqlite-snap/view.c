@@ -45,6 +45,12 @@
  * that was recovered to an earlier end. It comes after the read, because before it would be too
  * early.
  *
+ * A database in WAL mode that nobody has open is the file alone, too. SHARED keeps its mode, and
+ * keeps whoever opens and leaves it from bringing his log into the file at once; but a checkpoint
+ * needs no lock on the file. It shows in the file's time, and the view is lost. That is why such a
+ * one is copied where there is room (in_place.c). SQLite is not let to lock it, for it would leave
+ * a -wal and a -shm behind.
+ *
  * With a rollback journal the file alone is the state, and SHARED keeps every commit away: that is
  * why a writer who waits has to be noticed (view_is_in_the_way()). So a file that has changed all
  * the same was changed by somebody who keeps no locks (cp, rsync): the check may have read the one
@@ -145,8 +151,8 @@ static bool is_the_right_one(const struct pinning *pinning)
     return sqlite3_file_control(view->connection.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
                SQLITE_OK &&
            !moved && held_is_here(pinning->live) &&
-           (!view->logged || (is_still_there(pinning->live, SIDE_WAL, view->log) &&
-                              is_still_there(pinning->live, SIDE_SHM, view->index_fd)));
+           (view->kind != VIEW_OF_LOG || (is_still_there(pinning->live, SIDE_WAL, view->log) &&
+                                          is_still_there(pinning->live, SIDE_SHM, view->index_fd)));
 }
 
 static enum view_result say_result(const struct pinning *pinning, int result)
@@ -195,7 +201,9 @@ static enum view_result open_connection(const struct pinning *pinning, struct pa
     if (!held_begin_reading(pinning->live, &owner))
         return say(pinning, VIEW_NEVER, "%s", pinning->live->refusal);
     int result = connection_open(&view->connection, pinning->live, SQLITE_OPEN_READONLY,
-                                 "vfs=" PIN_VFS "&mode=ro", patience);
+                                 view->kind == VIEW_OF_CLOSED ? "vfs=" PIN_VFS "&immutable=1"
+                                                              : "vfs=" PIN_VFS "&mode=ro",
+                                 patience);
     if (result == SQLITE_OK) {
         sqlite3_busy_handler(view->connection.db, NULL, NULL);
         result = begin_reading(view);
@@ -213,7 +221,7 @@ static enum view_result open_connection(const struct pinning *pinning, struct pa
 static enum view_result take_index(const struct pinning *pinning)
 {
     struct view *view = pinning->view;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return view->pin.mark < 0 ? VIEW_PINNED
                                   : say(pinning, VIEW_AGAIN, "it has come to have a log");
     if (view->pin.mapped == SQLITE_READONLY_CANTINIT)
@@ -275,12 +283,13 @@ static enum view_result make_map(const struct pinning *pinning)
     return why == NULL ? VIEW_PINNED : say(pinning, VIEW_NEVER, "%s", why);
 }
 
-enum view_result view_pin(struct view *view, struct held *live, int main, bool logged,
+enum view_result view_pin(struct view *view, struct held *live, int main, enum view_kind kind,
                           struct patience *patience, char *why, size_t room)
 {
     struct pinning pinning = {view, live, why, room};
     struct stat log = {0};
-    *view = (struct view){.main = main, .log = -1, .index_fd = -1, .logged = logged};
+    *view = (struct view){.main = main, .log = -1, .index_fd = -1, .kind = kind};
+    bool logged = kind == VIEW_OF_LOG;
     view->pin.mark = view->mark = -1;
     view->status = live->status;
     enum view_result result = logged ? open_sides(&pinning) : VIEW_PINNED;
@@ -412,7 +421,7 @@ bool view_is_held(const struct view *view)
     unsigned char bytes[INDEX_BYTES];
     struct log_index index;
     uint32_t mark, backfilled;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return is_untouched(view);
     if (!has_a_name(view->log) || !has_a_name(view->index_fd) || !read_index(view, bytes))
         return false;
@@ -432,7 +441,7 @@ bool view_is_old(const struct view *view)
 {
     struct log_index index;
     pid_t writer;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return is_locked(view->main, RESERVED_BYTE, &writer);
     return !read_whole_index(view, &index) || index.last != view->index.last ||
            memcmp(index.salts, view->index.salts, sizeof index.salts) != 0 ||
@@ -442,7 +451,8 @@ bool view_is_old(const struct view *view)
 uint64_t view_log_growth(const struct view *view)
 {
     struct stat log;
-    if (!view->logged || fstat(view->log, &log) != 0 || (uint64_t)log.st_size < view->log_bytes)
+    if (view->kind != VIEW_OF_LOG || fstat(view->log, &log) != 0 ||
+        (uint64_t)log.st_size < view->log_bytes)
         return 0;
     return (uint64_t)log.st_size - view->log_bytes;
 }
@@ -455,7 +465,7 @@ uint64_t view_log_growth(const struct view *view)
 bool view_is_in_the_way(const struct view *view)
 {
     pid_t writer, checkpointer;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return is_locked(view->main, PENDING_BYTE, &writer);
     return is_locked(view->index_fd, INDEX_LOCK_WRITE, &writer) &&
            is_locked(view->index_fd, INDEX_LOCK_CHECKPOINT, &checkpointer) &&

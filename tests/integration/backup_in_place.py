@@ -264,6 +264,37 @@ class LittleRoom(Live):
         self.assert_named(process, "the rest cannot be staged: No space left on device; free space there, set stage-dir, or "
                                    "raise wal-limit")
 
+    def closed(self):
+        """In WAL mode, and no program has it open. It has been so for a moment."""
+        self.database("wal", rows=12).close()
+        os.utime(self.home / "state.db", ns=(10**18, 10**18))
+        time.sleep(0.05)
+
+    def test_nobody_has_it_open(self):
+        self.closed()
+        self.assertIsNone(self.way_of(self.home))
+        self.assertEqual(self.rows_out(), 12)
+        self.assertEqual([path.name for path in self.home.glob("state.db*")], ["state.db"])
+
+    def test_somebody_opens_it(self):
+        """What he writes is in his log: it is stored as it was. Nothing of his is lost when he leaves."""
+        self.closed()
+        process = self.start(*SLOW)
+        program = Program(self, self.home / "state.db")
+        self.assertEqual(program.ask("INSERT INTO t (data) VALUES (zeroblob(10))"), [])
+        program.leave()
+        self.assertEqual(self.rows_in(process), 12)
+        with contextlib.closing(sqlite3.connect(self.home / "state.db")) as last:
+            self.assertEqual(last.execute("SELECT count(*) FROM t").fetchone(), (13,))
+
+    def test_somebody_opens_it_and_makes_a_checkpoint(self):
+        self.closed()
+        process = self.start(*SLOW)
+        program = Program(self, self.home / "state.db")
+        self.assertEqual(program.ask("UPDATE t SET data = zeroblob(10)"), [])
+        self.assertEqual(program.ask("PRAGMA wal_checkpoint(TRUNCATE)")[0][0], 0)
+        self.assert_named(process, "wrote to it while it was read, and there was no room for a copy")
+
     def assert_named(self, process, reason):
         output, errors = process.communicate(timeout=120)
         self.assertIn(process.returncode, (1, 3), errors)

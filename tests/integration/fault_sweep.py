@@ -266,6 +266,10 @@ class Program:
     def answer(self):
         return ast.literal_eval(self.process.stdout.readline())
 
+    def leave(self):
+        """It closes the database and ends."""
+        self.process.communicate()
+
     def kill(self):
         self.process.kill()
         self.process.communicate()
