@@ -236,9 +236,11 @@ static enum view_result take_index(const struct pinning *pinning)
         return say(pinning, VIEW_AGAIN, "%s", why);
     if (view->pin.mark == 0 && view->index.backfilled != view->index.last)
         return say(pinning, VIEW_AGAIN, "its log was begun anew");
+    /* The first page tells SQLite of the size; it is of another state if a lock was lost by then.
+     */
     if (view->index.last > 0 && view->pin.mark > 0 &&
         (view->index.pages != view->pages || view->index.page_bytes != view->page_bytes))
-        return say(pinning, VIEW_NEVER, "SQLite and the index of its log differ in its size");
+        return say(pinning, VIEW_AGAIN, "SQLite and the index of its log differ in its size");
     return VIEW_PINNED;
 }
 
