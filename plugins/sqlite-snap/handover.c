@@ -23,10 +23,20 @@
  *   wait        Somebody waits for us (view_is_in_the_way()). The copy begins at once; if it is not
  *               done when he has waited for so long, he goes first and the view is lost.
  *
- * Lost means that the entry fails, as when a copy is not done in time. If there is no room for the
- * copy, the view is held on, as long as the log stays within its bound and nobody waits: an
- * archive is worth more than the time that a log stays long. Whether there is room is asked first:
- * the programs of the home may need the last of it.
+ * Lost means that the entry fails, as when a copy is not done in time.
+ *
+ * Without room for the copy. A database of 30 GB on a disk that is nearly full is to be stored all
+ * the same, so `hold` gives way: the view is held on, and that is told (handover_overdue_ms()). The
+ * other two bounds do not, because beyond them others are harmed: a log may take the last of the
+ * disk, and a writer waits. Reading goes on meanwhile, and the rest becomes smaller. So the
+ * question is asked again at each look, and the rest is copied as soon as there is room for it,
+ * unless it will be read soon anyway. If there is none when one of those two is exceeded, the view
+ * is lost.
+ *
+ * Whether there is room is asked before, and at each step of the copy: the programs of the home may
+ * need the last of it. So does the archive, which often is written to the same disk: it can be as
+ * large as what is not read yet. For a copy that can wait there has to be room for both. One that
+ * failed all the same (a quota, a disk error) is tried again once half of it is left.
  *
  * Everything is copied as long as somebody may come back for a page: that is the check, which reads
  * in an order of its own. The host reads each byte once. What it has read is noted by grains.
@@ -56,7 +66,7 @@
 enum {
     GRAIN = 64 << 10,
     COPY_GRAINS = 16,
-    LEFT_FREE = 32 << 20, /* of the stage's file system */
+    LEFT_FREE = 32 << 20, /* of the stage's file system; while it is copied, half of that */
     LOOK_MS = 50,         /* between two looks in WAL mode */
     LOOK_OFTEN_MS = 5,    /* where commits wait for us */
     LOOKS_BLOCKED = 4     /* in a row: what a log's writer may do by chance counts then */
@@ -73,7 +83,7 @@ struct handover {
     unsigned inside; /* readers that look at `state`, or are in the view because of it */
     bool closed;     /* somebody waits to change the state: nobody enters */
     enum handover_state state;
-    char why[200];
+    char why[250];
 
     uint64_t grains;
     atomic_uint_fast64_t *read, *copied; /* a bit for each grain */
@@ -87,7 +97,8 @@ struct handover {
 
     int64_t waiting_since; /* somebody waits for us; -1: nobody. The watcher's */
     unsigned looks_blocked;
-    bool no_room; /* a copy has failed */
+    uint64_t most; /* bytes of a copy that is worth a try; fewer when one has failed */
+    atomic_bool overdue;
 };
 
 /* ---- grains ----------------------------------------------------------------------- */
@@ -186,8 +197,18 @@ static void settle(struct handover *handover, enum handover_state state, const c
     view_unlock(handover->view);
 }
 
-static const char no_longer_held[] = "its log was changed by hand, or by a program that keeps no "
-                                     "locks, while it was read";
+static const char *no_longer_held(const struct handover *handover)
+{
+    static const char *const texts[] = {
+        [VIEW_OF_LOG] = "its log was changed by hand, or by a program that keeps no locks, while "
+                        "it was read",
+        [VIEW_OF_JOURNAL] = "it was changed by a program that keeps no locks while it was read",
+        [VIEW_OF_CLOSED] =
+            "a program that did not have it open before wrote to it while it was read, "
+            "and there was no room for a copy; free space in the staging directory "
+            "or set stage-dir"};
+    return texts[handover->view->kind];
+}
 
 int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uint64_t offset,
                       bool once)
@@ -200,7 +221,7 @@ int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uin
         got = read_staged(handover, buffer, bytes, offset);
     leave(handover);
     if (got == -ESTALE && state == HANDOVER_IN_PLACE)
-        settle(handover, HANDOVER_LOST, no_longer_held);
+        settle(handover, HANDOVER_LOST, no_longer_held(handover));
     return got;
 }
 
@@ -226,7 +247,7 @@ static void look_for_waiting(struct handover *handover)
 static bool is_in_the_way(const struct handover *handover)
 {
     return handover->waiting_since >= 0 &&
-           (!handover->view->logged || handover->looks_blocked >= LOOKS_BLOCKED);
+           (handover->view->kind != VIEW_OF_LOG || handover->looks_blocked >= LOOKS_BLOCKED);
 }
 
 static bool has_waited_too_long(const struct handover *handover)
@@ -241,17 +262,61 @@ static bool log_is_too_large(const struct handover *handover)
 }
 
 /* NULL: it can be held on. */
-static const char *why_now(const struct handover *handover)
+static const char *why_now(const struct handover *handover, bool *can_wait)
 {
+    *can_wait = false;
     if (is_in_the_way(handover))
-        return handover->view->logged ? "a checkpoint waited for it" : "a writer waited for it";
+        return handover->view->kind == VIEW_OF_LOG ? "a checkpoint waited for it"
+                                                   : "a writer waited for it";
     if (log_is_too_large(handover))
         return "its log grew by more than wal-limit";
     int64_t hold = handover->view->mark == 0 ? 0 : handover->bounds.hold_ms;
-    if (!handover->no_room && monotonic_ms() - handover->pinned_ms >= hold &&
-        view_is_old(handover->view))
+    *can_wait = true;
+    if (monotonic_ms() - handover->pinned_ms >= hold && view_is_old(handover->view))
         return "it was held for longer than hold";
     return NULL;
+}
+
+/* ---- room -------------------------------------------------------------------------- */
+
+static uint64_t grains_read(const struct handover *handover)
+{
+    uint64_t read = 0;
+    for (uint64_t i = 0; i <= handover->grains / 64; i++)
+        read += (uint64_t)__builtin_popcountll(
+            atomic_load_explicit(&handover->read[i], memory_order_relaxed));
+    return read;
+}
+
+/* Of a copy that is made now. */
+static uint64_t bytes_wanted(const struct handover *handover)
+{
+    bool all = !atomic_load(&handover->rest_suffices);
+    return (handover->grains - (all ? 0 : grains_read(handover))) * GRAIN;
+}
+
+/* At its pace until now, will the rest take longer to read than `hold`? */
+static bool rest_takes_long(const struct handover *handover)
+{
+    double read = (double)grains_read(handover), rest = (double)handover->grains - read;
+    double took_ms = (double)(monotonic_ms() - handover->pinned_ms);
+    return took_ms * rest > (double)handover->bounds.hold_ms * read;
+}
+
+/* Cannot tell: then the first write that fails does. */
+static bool has_room(const struct handover *handover, uint64_t bytes)
+{
+    struct statvfs system;
+    return fstatvfs(handover->staged, &system) != 0 || system.f_blocks == 0 ||
+           system.f_bavail >= bytes / system.f_frsize;
+}
+
+static bool is_worth_a_try(const struct handover *handover, bool can_wait)
+{
+    uint64_t wanted = bytes_wanted(handover), archive = can_wait ? wanted : 0;
+    if (can_wait && atomic_load(&handover->overdue) && !rest_takes_long(handover))
+        return false;
+    return wanted <= handover->most && has_room(handover, wanted + archive + LEFT_FREE);
 }
 
 /* ---- copying ---------------------------------------------------------------------- */
@@ -288,69 +353,71 @@ static int copy_grains(struct handover *handover, unsigned char *buffer)
         look_for_waiting(handover);
         if (has_waited_too_long(handover))
             return -EBUSY;
+        if (!has_room(handover, LEFT_FREE / 2))
+            return -ENOSPC;
         if (atomic_load(&handover->stop))
             return -ECANCELED;
     }
     return view_is_held(handover->view) ? 0 : -ESTALE;
 }
 
-/* Cannot tell: then the first write that fails does. */
-static bool has_room(const struct handover *handover)
-{
-    struct statvfs system;
-    uint64_t wanted = LEFT_FREE;
-    bool all = !atomic_load(&handover->rest_suffices);
-    for (uint64_t grain = 0; grain < handover->grains; grain++)
-        if (all || !has_grain(handover->read, grain))
-            wanted += GRAIN;
-    return fstatvfs(handover->staged, &system) != 0 || system.f_blocks == 0 ||
-           system.f_bavail >= wanted / system.f_frsize;
-}
-
 static int copy_rest(struct handover *handover)
 {
-    if (!has_room(handover))
-        return -ENOSPC;
     unsigned char *buffer = malloc((size_t)COPY_GRAINS * GRAIN);
     int result = buffer == NULL ? -ENOMEM : copy_grains(handover, buffer);
     free(buffer);
     return result;
 }
 
-/* Without a copy: may the view be held on? */
-static void go_without(struct handover *handover, int reason)
+static void undo_copy(struct handover *handover)
 {
-    char why[200];
-    if (reason == -ESTALE) {
-        settle(handover, HANDOVER_LOST, no_longer_held);
-        return;
-    }
-    if (reason == -EBUSY || has_waited_too_long(handover)) {
-        settle(handover, HANDOVER_LOST, "it was needed by a writer before it was read");
-        return;
-    }
-    handover->no_room = true;
+    handover->most = bytes_wanted(handover) / 2;
     for (uint64_t i = 0; i <= handover->grains / 64; i++)
         atomic_store(&handover->copied[i], 0);
     int cut = ftruncate(handover->staged, 0);
     (void)cut; /* what is left there is removed with the file */
-    if (!log_is_too_large(handover))
-        return;
-    snprintf(
-        why, sizeof why,
-        "its log grew by more than wal-limit while it was read, and the rest cannot be staged: "
-        "%s; free space there or set stage-dir",
-        strerror(-reason));
-    settle(handover, HANDOVER_LOST, why);
 }
 
-static void hand_over(struct handover *handover, const char *why)
+/* ---- at a bound --------------------------------------------------------------------- */
+
+/* Without a copy: may the view be held on? */
+static void go_without(struct handover *handover, int reason)
+{
+    char why[250];
+    if (reason == -ESTALE) {
+        settle(handover, HANDOVER_LOST, no_longer_held(handover));
+    } else if (reason == -EBUSY || has_waited_too_long(handover)) {
+        settle(handover, HANDOVER_LOST, "it was needed by a writer before it was read");
+    } else if (log_is_too_large(handover)) {
+        snprintf(why, sizeof why,
+                 "its log grew by more than wal-limit while it was read, and the rest cannot be "
+                 "staged: %s; free space there, set stage-dir, or raise wal-limit",
+                 strerror(-reason));
+        settle(handover, HANDOVER_LOST, why);
+    } else {
+        atomic_store(&handover->overdue, true);
+    }
+}
+
+static void copy_and_settle(struct handover *handover, const char *why)
 {
     int result = copy_rest(handover);
-    if (result == 0)
+    if (result == 0) {
         settle(handover, HANDOVER_STAGED, why);
-    else if (result != -ECANCELED)
+    } else if (result != -ECANCELED) {
+        undo_copy(handover);
         go_without(handover, result);
+    }
+}
+
+static void keep_within_bounds(struct handover *handover)
+{
+    bool can_wait;
+    const char *why = why_now(handover, &can_wait);
+    if (why != NULL && is_worth_a_try(handover, can_wait))
+        copy_and_settle(handover, why);
+    else if (why != NULL)
+        go_without(handover, -ENOSPC);
 }
 
 /* ---- the thread ------------------------------------------------------------------- */
@@ -375,14 +442,10 @@ static bool nap(struct handover *handover, long milliseconds)
 static void *watch(void *argument)
 {
     struct handover *handover = argument;
-    long pause = handover->view->logged ? LOOK_MS : LOOK_OFTEN_MS;
+    long pause = handover->view->kind == VIEW_OF_LOG ? LOOK_MS : LOOK_OFTEN_MS;
     while (nap(handover, pause) && handover_state(handover) == HANDOVER_IN_PLACE) {
         look_for_waiting(handover);
-        const char *why = why_now(handover);
-        if (why != NULL && !handover->no_room)
-            hand_over(handover, why);
-        else if (why != NULL && (has_waited_too_long(handover) || log_is_too_large(handover)))
-            go_without(handover, -ENOSPC);
+        keep_within_bounds(handover);
     }
     return NULL;
 }
@@ -420,6 +483,7 @@ struct handover *handover_start(struct view *view, int staged, const struct hand
     handover->bounds = *bounds;
     handover->pinned_ms = monotonic_ms();
     handover->waiting_since = -1;
+    handover->most = UINT64_MAX;
     handover->grains = (view->bytes + GRAIN - 1) / GRAIN;
     handover->read = calloc(handover->grains / 64 + 1, sizeof *handover->read);
     handover->copied = calloc(handover->grains / 64 + 1, sizeof *handover->copied);
@@ -454,7 +518,7 @@ enum handover_state handover_now(struct handover *handover)
 {
     end_thread(handover);
     if (handover_state(handover) == HANDOVER_IN_PLACE)
-        hand_over(handover, "it was asked for");
+        copy_and_settle(handover, "it was asked for");
     return handover_state(handover);
 }
 
@@ -471,6 +535,11 @@ const char *handover_why(const struct handover *handover)
 {
     (void)handover_state(handover); /* `why` is written before the state, and once */
     return handover->why;
+}
+
+int64_t handover_overdue_ms(const struct handover *handover)
+{
+    return atomic_load(&handover->overdue) ? monotonic_ms() - handover->pinned_ms : 0;
 }
 
 void handover_stop(struct handover *handover)

@@ -6,7 +6,7 @@
 #include "view.h"
 
 struct handover_bounds {
-    int64_t hold_ms;    /* once something has been committed since the pin */
+    int64_t hold_ms;    /* once something has been committed since the pin; where there is room */
     uint64_t log_bytes; /* growth of the log */
     int64_t wait_ms;    /* that a writer is kept waiting */
 };
@@ -42,6 +42,12 @@ enum handover_state handover_now(struct handover *handover);
 enum handover_state handover_state(const struct handover *handover);
 /* Why it was handed over or lost; empty before. Valid until handover_stop(). */
 const char *handover_why(const struct handover *handover);
+
+/*
+ * How long it has been held, if that is longer than it should be because there is no room for a
+ * copy; else 0.
+ */
+int64_t handover_overdue_ms(const struct handover *handover);
 
 /* Ends the watch and unlocks the view. Nobody reads any more. */
 void handover_stop(struct handover *handover);

@@ -12,6 +12,7 @@
  *   snapshot = copy                                   a copy, and nothing is said
  *   no -wal: no program has it open                   nothing would tell of a change before it has
  *                                                     been read; SQLite would leave files behind
+ *   the same, and there is no room for a copy         in place: rather this than nothing (view.c)
  *   -wal, no -shm                                     SQLite would make an index beside it
  *   no /proc, a network or FUSE file system, no OFD   locks, or the names of files, cannot be
  *   locks                                             relied on
@@ -51,6 +52,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { TRIES = 8, NAP_NS = 4000000 };
@@ -75,9 +77,20 @@ static int64_t read_for_sqlite(const struct view_source *source, void *buffer, s
 
 /* ---- opening ----------------------------------------------------------------------- */
 
-static bool has_log(const struct look *look)
+static enum view_kind kind_of(const struct look *look, bool in_wal_mode)
 {
-    return look->side[SIDE_WAL].exists && look->side[SIDE_SHM].exists;
+    if (look->side[SIDE_WAL].exists && look->side[SIDE_SHM].exists)
+        return VIEW_OF_LOG;
+    return in_wal_mode ? VIEW_OF_CLOSED : VIEW_OF_JOURNAL;
+}
+
+bool in_place_has_no_room(const struct attempt *attempt)
+{
+    enum { LEFT_FREE = 32 << 20 };
+    struct statvfs system;
+    uint64_t wanted = 2 * (uint64_t)attempt->live.status.st_size + LEFT_FREE;
+    return fstatvfs(attempt->file.fd, &system) == 0 && system.f_blocks != 0 &&
+           system.f_bavail < wanted / system.f_frsize;
 }
 
 /* The file, with SQLite's shared lock; or the reason. */
@@ -104,23 +117,30 @@ static enum view_result open_locked(struct attempt *attempt, int *main)
     return in_the_way ? VIEW_AGAIN : VIEW_NEVER;
 }
 
-static enum view_result pin_locked(struct attempt *attempt, struct view *view, int main)
+static enum view_result pin_locked(struct attempt *attempt, struct view *view, int main,
+                                   bool closed)
 {
-    bool logged = has_log(&attempt->before);
+    enum view_kind kind = kind_of(&attempt->before, closed);
     live_look(&attempt->live, &attempt->before);
-    if (has_log(&attempt->before) != logged || attempt->before.unsure) {
+    if (kind == VIEW_OF_CLOSED && attempt->before.racy) { /* a time that may not change again */
+        snprintf(attempt->why_copied, sizeof attempt->why_copied, "it has just been written to");
+        close(main);
+        return VIEW_AGAIN;
+    }
+    if (kind_of(&attempt->before, closed) != kind || attempt->before.unsure ||
+        (kind == VIEW_OF_CLOSED && attempt->before.side[SIDE_WAL].exists)) {
         snprintf(attempt->why_copied, sizeof attempt->why_copied, "its journal mode was changed");
         close(main);
         return VIEW_NEVER;
     }
-    enum view_result result = view_pin(view, &attempt->live, main, logged, &attempt->patience,
+    enum view_result result = view_pin(view, &attempt->live, main, kind, &attempt->patience,
                                        attempt->why_copied, sizeof attempt->why_copied);
     if (result != VIEW_PINNED)
         view_close(view);
     return result;
 }
 
-static bool pin(struct attempt *attempt, struct view *view)
+static bool pin(struct attempt *attempt, struct view *view, bool closed)
 {
     const struct timespec nap = {.tv_nsec = NAP_NS};
     const struct hb_host *host = attempt->snap->host;
@@ -130,7 +150,7 @@ static bool pin(struct attempt *attempt, struct view *view)
             patience_nap(&attempt->patience, &nap);
         enum view_result result = open_locked(attempt, &main);
         if (result == VIEW_PINNED)
-            result = pin_locked(attempt, view, main);
+            result = pin_locked(attempt, view, main, closed);
         else if (main >= 0)
             close(main);
         if (result == VIEW_PINNED)
@@ -155,10 +175,10 @@ static bool watch(struct attempt *attempt, struct in_place *in_place)
     return in_place->handover != NULL;
 }
 
-bool in_place_open(struct attempt *attempt)
+bool in_place_open(struct attempt *attempt, bool closed)
 {
     struct in_place *in_place = calloc(1, sizeof *in_place);
-    if (in_place != NULL && pin(attempt, &in_place->view)) {
+    if (in_place != NULL && pin(attempt, &in_place->view, closed)) {
         if (watch(attempt, in_place)) {
             in_place->snap = attempt->snap;
             in_place->source =
@@ -229,4 +249,11 @@ const char *in_place_handed_over(const struct in_place *in_place)
     return handover_state(in_place->handover) == HANDOVER_IN_PLACE
                ? NULL
                : handover_why(in_place->handover);
+}
+
+int64_t in_place_overdue_ms(const struct in_place *in_place)
+{
+    return handover_state(in_place->handover) == HANDOVER_LOST
+               ? 0
+               : handover_overdue_ms(in_place->handover);
 }

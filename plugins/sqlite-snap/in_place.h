@@ -9,11 +9,18 @@
 struct in_place;
 
 /*
- * Pins attempt->live, which lies there with the files that attempt->before says. True:
+ * Is there no room in the staging directory for a copy, and for as much of the archive? Cannot
+ * tell: there is.
+ */
+bool in_place_has_no_room(const struct attempt *attempt);
+
+/*
+ * Pins attempt->live, which lies there with the files that attempt->before says. `closed`: it is in
+ * WAL mode, and no program has it open. True:
  * attempt->in_place, which uses the staged file until in_place_close(). False: attempt->why_copied;
  * nothing is held, and the attempt is as before. The caller has the inode to itself.
  */
-bool in_place_open(struct attempt *attempt);
+bool in_place_open(struct attempt *attempt, bool closed);
 /* Any thread. */
 void in_place_close(struct in_place *in_place);
 
@@ -29,5 +36,7 @@ void in_place_looked_at(struct in_place *in_place);
 
 /* What had to be done, in words; NULL: it was read in place to its end, so far. */
 const char *in_place_handed_over(const struct in_place *in_place);
+/* handover_overdue_ms() of one that was read to its end, or is still. */
+int64_t in_place_overdue_ms(const struct in_place *in_place);
 
 #endif

@@ -110,11 +110,11 @@ static const struct hb_option *const options[OPTIONS] = {
             .size = sizeof(struct hb_option),
             .type = HB_OPTION_SECONDS,
             .key = "hold",
-            .default_text = "60",
+            .default_text = "600",
             .minimum = 0,
             .maximum = 86400,
             .help = "How long a database that is being written to is read in place; then what is "
-                    "left is copied"},
+                    "left is copied, if there is room for it"},
     [WAL_LIMIT] =
         &(const struct hb_option){
             .size = sizeof(struct hb_option),

@@ -38,7 +38,7 @@
  *           |
  *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
  *           |  open and pin the file, look at its bytes ---- no database: HB_STATUS_NOMATCH
- *           |  choose() ---- live, and in_place_open() has it: nothing is copied
+ *           |  choose() ---- live, or no room, and in_place_open() has it: nothing is copied
  *           |  copy ----- live: another file has the name now -------------- AGAIN
  *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
  *      outcome() ---- locked: `locked` decides; damaged: HB_STATUS_NOMATCH; stage full:
@@ -181,8 +181,8 @@ static bool try_in_place(struct attempt *attempt, enum way way)
     *why = '\0';
     if (!attempt->may_be_in_place)
         return false;
-    if (way == WAY_LIVE)
-        return in_place_open(attempt);
+    if (way == WAY_LIVE || (way == WAY_IMMUTABLE && in_place_has_no_room(attempt)))
+        return in_place_open(attempt, way == WAY_IMMUTABLE);
     if (!attempt->live.by_descriptor)
         snprintf(why, room, "there is no /proc");
     else if (way == WAY_IMMUTABLE)
@@ -421,16 +421,31 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
                                          "its snapshot cannot be read: %s", strerror((int)-got));
 }
 
+/* A note of the run, not of the entry: it is not to be told again when the entry is taken over. */
+static void say_how_it_was_read(const struct staged_source *staged)
+{
+    const struct hb_host *host = staged->host;
+    const char *name = staged->path == NULL ? "a database" : staged->path;
+    const char *why = in_place_handed_over(staged->in_place);
+    int64_t overdue_ms = in_place_overdue_ms(staged->in_place);
+    if (why != NULL)
+        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s", name, why);
+    if (overdue_ms > 0)
+        host->note(host, NULL,
+                   "%s was read in place for %" PRId64
+                   " s while a program wrote to it, longer than "
+                   "hold: there was no room for a copy of the rest",
+                   name, (overdue_ms + 500) / 1000);
+}
+
 static void source_close(struct hb_source *source)
 {
     struct staged_source *staged = source->self;
     const struct hb_host *host = staged->host;
-    const char *why = staged->in_place == NULL ? NULL : in_place_handed_over(staged->in_place);
-    if (why != NULL)
-        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s",
-                  staged->path == NULL ? "a database" : staged->path, why);
-    if (staged->in_place != NULL)
+    if (staged->in_place != NULL) {
+        say_how_it_was_read(staged);
         in_place_close(staged->in_place);
+    }
     host->stage_release(host, &staged->file);
     free(staged->path);
     free(staged);

@@ -41,11 +41,20 @@
  * us.
  *
  * view_is_held() looks at what our locks cannot prevent: somebody who removes the log or its index
- * by hand; salts or a mark that changed; a log that was recovered to an earlier end. It comes after
- * the read, because before it would be too early.
+ * by hand; salts or a mark that changed, which a program does that does not see our locks; a log
+ * that was recovered to an earlier end. It comes after the read, because before it would be too
+ * early.
+ *
+ * A database in WAL mode that nobody has open is the file alone, too. SHARED keeps its mode, and
+ * keeps whoever opens and leaves it from bringing his log into the file at once; but a checkpoint
+ * needs no lock on the file. It shows in the file's time, and the view is lost. That is why such a
+ * one is copied where there is room (in_place.c). SQLite is not let to lock it, for it would leave
+ * a -wal and a -shm behind.
  *
  * With a rollback journal the file alone is the state, and SHARED keeps every commit away: that is
- * why a writer who waits has to be noticed (view_is_in_the_way()).
+ * why a writer who waits has to be noticed (view_is_in_the_way()). So a file that has changed all
+ * the same was changed by somebody who keeps no locks (cp, rsync): the check may have read the one
+ * state, and the archive the other.
  */
 #include "view.h"
 #include "live.h"
@@ -142,8 +151,8 @@ static bool is_the_right_one(const struct pinning *pinning)
     return sqlite3_file_control(view->connection.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
                SQLITE_OK &&
            !moved && held_is_here(pinning->live) &&
-           (!view->logged || (is_still_there(pinning->live, SIDE_WAL, view->log) &&
-                              is_still_there(pinning->live, SIDE_SHM, view->index_fd)));
+           (view->kind != VIEW_OF_LOG || (is_still_there(pinning->live, SIDE_WAL, view->log) &&
+                                          is_still_there(pinning->live, SIDE_SHM, view->index_fd)));
 }
 
 static enum view_result say_result(const struct pinning *pinning, int result)
@@ -156,8 +165,10 @@ static enum view_result say_result(const struct pinning *pinning, int result)
                    "the index of its log cannot be relied on, as no program has it open");
     if (result == SQLITE_READONLY_ROLLBACK)
         return say(pinning, VIEW_NEVER, "it has a journal that a crash left");
-    if (primary == SQLITE_BUSY || primary == SQLITE_PROTOCOL)
+    if (primary == SQLITE_BUSY)
         return say(pinning, VIEW_AGAIN, "it is locked");
+    if (primary == SQLITE_PROTOCOL) /* SQLite has tried for ten seconds itself */
+        return say(pinning, VIEW_NEVER, "it is locked");
     return say(pinning, VIEW_NEVER, "SQLite cannot open it where it is: %s",
                sqlite3_errstr(result));
 }
@@ -190,7 +201,9 @@ static enum view_result open_connection(const struct pinning *pinning, struct pa
     if (!held_begin_reading(pinning->live, &owner))
         return say(pinning, VIEW_NEVER, "%s", pinning->live->refusal);
     int result = connection_open(&view->connection, pinning->live, SQLITE_OPEN_READONLY,
-                                 "vfs=" PIN_VFS "&mode=ro", patience);
+                                 view->kind == VIEW_OF_CLOSED ? "vfs=" PIN_VFS "&immutable=1"
+                                                              : "vfs=" PIN_VFS "&mode=ro",
+                                 patience);
     if (result == SQLITE_OK) {
         sqlite3_busy_handler(view->connection.db, NULL, NULL);
         result = begin_reading(view);
@@ -208,7 +221,7 @@ static enum view_result open_connection(const struct pinning *pinning, struct pa
 static enum view_result take_index(const struct pinning *pinning)
 {
     struct view *view = pinning->view;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return view->pin.mark < 0 ? VIEW_PINNED
                                   : say(pinning, VIEW_AGAIN, "it has come to have a log");
     if (view->pin.mapped == SQLITE_READONLY_CANTINIT)
@@ -223,9 +236,11 @@ static enum view_result take_index(const struct pinning *pinning)
         return say(pinning, VIEW_AGAIN, "%s", why);
     if (view->pin.mark == 0 && view->index.backfilled != view->index.last)
         return say(pinning, VIEW_AGAIN, "its log was begun anew");
+    /* The first page tells SQLite of the size; it is of another state if a lock was lost by then.
+     */
     if (view->index.last > 0 && view->pin.mark > 0 &&
         (view->index.pages != view->pages || view->index.page_bytes != view->page_bytes))
-        return say(pinning, VIEW_NEVER, "SQLite and the index of its log differ in its size");
+        return say(pinning, VIEW_AGAIN, "SQLite and the index of its log differ in its size");
     return VIEW_PINNED;
 }
 
@@ -270,12 +285,13 @@ static enum view_result make_map(const struct pinning *pinning)
     return why == NULL ? VIEW_PINNED : say(pinning, VIEW_NEVER, "%s", why);
 }
 
-enum view_result view_pin(struct view *view, struct held *live, int main, bool logged,
+enum view_result view_pin(struct view *view, struct held *live, int main, enum view_kind kind,
                           struct patience *patience, char *why, size_t room)
 {
     struct pinning pinning = {view, live, why, room};
     struct stat log = {0};
-    *view = (struct view){.main = main, .log = -1, .index_fd = -1, .logged = logged};
+    *view = (struct view){.main = main, .log = -1, .index_fd = -1, .kind = kind};
+    bool logged = kind == VIEW_OF_LOG;
     view->pin.mark = view->mark = -1;
     view->status = live->status;
     enum view_result result = logged ? open_sides(&pinning) : VIEW_PINNED;
@@ -291,6 +307,8 @@ enum view_result view_pin(struct view *view, struct held *live, int main, bool l
         result = make_map(&pinning);
     if (result == VIEW_PINNED && logged && fstat(view->log, &log) == 0)
         view->log_bytes = (uint64_t)log.st_size;
+    if (result == VIEW_PINNED && fstat(main, &view->status) != 0)
+        return say(&pinning, VIEW_NEVER, "it cannot be looked at: %s", strerror(errno));
     return result;
 }
 
@@ -392,18 +410,27 @@ static bool has_its_salts(const struct view *view)
            memcmp(salts, view->index.salts, sizeof salts) == 0;
 }
 
+static bool is_untouched(const struct view *view)
+{
+    struct stat now;
+    return fstat(view->main, &now) == 0 && now.st_size == view->status.st_size &&
+           now.st_mtim.tv_sec == view->status.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == view->status.st_mtim.tv_nsec;
+}
+
 bool view_is_held(const struct view *view)
 {
     unsigned char bytes[INDEX_BYTES];
     struct log_index index;
-    uint32_t mark;
-    if (!view->logged)
-        return true;
+    uint32_t mark, backfilled;
+    if (view->kind != VIEW_OF_LOG)
+        return is_untouched(view);
     if (!has_a_name(view->log) || !has_a_name(view->index_fd) || !read_index(view, bytes))
         return false;
     memcpy(&mark, bytes + 100 + 4 * view->mark, sizeof mark);
-    if (view->mark == 0)
-        return true;
+    memcpy(&backfilled, bytes + 96, sizeof backfilled);
+    if (view->mark == 0) /* a log that is begun anew counts from 0, and gets no further */
+        return backfilled == 0 || backfilled == view->index.backfilled;
     if (mark != view->index.marks[view->mark])
         return false;
     if (view->index.last == 0)
@@ -416,7 +443,7 @@ bool view_is_old(const struct view *view)
 {
     struct log_index index;
     pid_t writer;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return is_locked(view->main, RESERVED_BYTE, &writer);
     return !read_whole_index(view, &index) || index.last != view->index.last ||
            memcmp(index.salts, view->index.salts, sizeof index.salts) != 0 ||
@@ -426,7 +453,8 @@ bool view_is_old(const struct view *view)
 uint64_t view_log_growth(const struct view *view)
 {
     struct stat log;
-    if (!view->logged || fstat(view->log, &log) != 0 || (uint64_t)log.st_size < view->log_bytes)
+    if (view->kind != VIEW_OF_LOG || fstat(view->log, &log) != 0 ||
+        (uint64_t)log.st_size < view->log_bytes)
         return 0;
     return (uint64_t)log.st_size - view->log_bytes;
 }
@@ -439,7 +467,7 @@ uint64_t view_log_growth(const struct view *view)
 bool view_is_in_the_way(const struct view *view)
 {
     pid_t writer, checkpointer;
-    if (!view->logged)
+    if (view->kind != VIEW_OF_LOG)
         return is_locked(view->main, PENDING_BYTE, &writer);
     return is_locked(view->index_fd, INDEX_LOCK_WRITE, &writer) &&
            is_locked(view->index_fd, INDEX_LOCK_CHECKPOINT, &checkpointer) &&

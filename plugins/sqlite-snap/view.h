@@ -7,10 +7,16 @@
 #include "log_map.h"
 #include "pin_vfs.h"
 
+enum view_kind {
+    VIEW_OF_LOG,     /* WAL mode: -wal and -shm are there */
+    VIEW_OF_JOURNAL, /* a mode with a rollback journal */
+    VIEW_OF_CLOSED   /* WAL mode, and no program has it open: there is no -wal */
+};
+
 struct view {
     int main, log, index_fd; /* our own descriptors, which hold the locks; -1: none */
-    struct stat status;      /* of the file */
-    bool logged;             /* in WAL mode, else in a mode with a rollback journal */
+    struct stat status;      /* of the file, at the pin */
+    enum view_kind kind;
     uint64_t page_bytes, pages, bytes;
     struct pin pin;         /* SQLite's, as long as its connection is open */
     int mark;               /* the lock that is ours; -1: none */
@@ -27,12 +33,12 @@ enum view_result {
 };
 
 /*
- * Pins the state that the database has now. `logged`: -wal and -shm are there. `main` holds
+ * Pins the state that the database has now. `kind`: what lies there. `main` holds
  * SQLite's shared lock (live_lock_shared()) and is the view's afterwards. Waits for nobody. If not
  * pinned, `why` says why. view_close() in any case. The caller has the inode to itself
  * (inode_guard.h) for this, view_leave_sqlite() and view_close().
  */
-enum view_result view_pin(struct view *view, struct held *live, int main, bool logged,
+enum view_result view_pin(struct view *view, struct held *live, int main, enum view_kind kind,
                           struct patience *patience, char *why, size_t room);
 
 /* Closes SQLite's connection. From here on the view stands on its own locks. */
@@ -49,7 +55,7 @@ bool view_is_held(const struct view *view);
 
 /*
  * Has anything been committed since the pin? Perhaps, if that cannot be seen. With a rollback
- * journal nothing can be: does anybody write at this moment?
+ * journal nothing can be: does anybody write at this moment? A closed one is held up by nobody.
  */
 bool view_is_old(const struct view *view);
 /* By how many bytes the log is longer than at the pin. */

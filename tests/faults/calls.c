@@ -115,6 +115,8 @@ static const struct call {
     {"readlink", 0, {PATH(0)}, NO_FLAGS},
     {"readlinkat", 0, {AT(0)}, NO_FLAGS},
     {"close", 0, {FD(0)}, NO_FLAGS},
+    {"fcntl", 0, {FD(0)}, NO_FLAGS},
+    {"mmap", 0, {FD(4)}, NO_FLAGS},
 };
 enum { TABLE = sizeof table / sizeof table[0] };
 _Static_assert(sizeof table / sizeof table[0] <= FAULT_CALLS, "a selection has room for all calls");

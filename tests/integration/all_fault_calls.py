@@ -8,7 +8,8 @@ import shutil
 import unittest
 
 import fault
-from fault_sweep import ACTIONS, FORMATS, KILL, SIGNAL, BackupSweep, ImportSweep, Point, leave_log
+from fault_sweep import (ACTIONS, FORMATS, KILL, SIGNAL, BackupInPlaceSweep, BackupSweep, ImportSweep, Point,
+                         leave_log)
 
 fault.need()
 
@@ -32,6 +33,29 @@ class BackupWithLog(Backup):
         super().setUp()
         leave_log(self.source / "log.db")
         (self.source / "log.db-shm").unlink()
+
+
+class BackupInPlace(BackupInPlaceSweep):
+    """A log and its index are there, and a program that writes: nothing is copied."""
+
+    LOOKS = "openat,openat2,read,pread64,fcntl,mmap,newfstatat,fstat"
+
+    def test_each(self):
+        for fmt in self.each_format():
+            self.sweep(fmt)
+
+    def test_lasting(self):
+        for fmt in self.each_format():
+            self.sweep_lasting(fmt)
+
+    def test_each_look_at_the_database(self):
+        """Each lock, each read, each descriptor: whatever fails, the whole state is stored, or its name is told."""
+        self.watched = True
+        for fmt in self.each_format():
+            path = f"{self.live}*"
+            calls = self.points(fmt, self.LOOKS, path)
+            self.assertGreater(sum(call[0] == "fcntl" for call in calls), 5, calls)
+            self.run_points(fmt, calls, ("EIO", KILL, "ENOMEM", SIGNAL), calls=self.LOOKS, path=path)
 
 
 class ImportIntoNothing(ImportSweep):

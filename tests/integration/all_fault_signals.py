@@ -5,12 +5,18 @@ import unittest
 
 import fault
 import hb
-from fault_sweep import FORMATS, BackupSweep, ImportSweep
+from fault_sweep import FORMATS, BackupInPlaceSweep, BackupSweep, ImportSweep
 
 fault.need()
 
 
 class Backup(BackupSweep):
+    def test_signals(self):
+        for fmt in self.each_format():
+            self.sweep_signals(fmt)
+
+
+class BackupInPlace(BackupInPlaceSweep):
     def test_signals(self):
         for fmt in self.each_format():
             self.sweep_signals(fmt)

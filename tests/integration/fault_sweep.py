@@ -4,6 +4,7 @@
 After each the table "Import, fault by fault" of the design holds, no success is reported that was
 none, and the next run is clean.
 """
+import ast
 import collections
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 
 import fault
 import hb
@@ -68,6 +70,7 @@ class Sweep(fault.FaultCase):
 
     databases = ("state.db", "log.db")
     workers = 1  # with more, calls come in another order each time, and sometimes one more or less
+    watched = False  # by a thread that looks at files now and then: the same
     many = 0     # small files
 
     def fill(self, home, word, rows):
@@ -195,7 +198,7 @@ class Sweep(fault.FaultCase):
         self.point = point
         self.prepare(fmt)
         done = self.faulted(*self.arguments(fmt), calls=calls, path=path, expect=None, **point.options())
-        if self.workers == 1:
+        if self.workers == 1 and not self.watched:
             self.assertGreaterEqual(done.hits, 1, self.describe(done))
         if done.hit is not None:  # with several threads not the one that was expected
             point = point._replace(call=done.hit)
@@ -233,6 +236,43 @@ def leave_log(path):
     database.close()
     for name, data in kept.items():
         name.write_bytes(data)
+
+
+class Program:
+    """Another program that has a database open. It waits for nobody."""
+
+    CODE = ("import sqlite3, sys\n"
+            "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)\n"
+            "for line in sys.stdin:\n"
+            "    try:\n"
+            "        print(repr(db.execute(line).fetchall()), flush=True)\n"
+            "    except sqlite3.Error as error:\n"
+            "        print(repr(str(error)), flush=True)\n")
+
+    def __init__(self, case, path, python=sys.executable, **keywords):
+        self.process = subprocess.Popen([python, "-c", self.CODE, path], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, **keywords)
+        case.addCleanup(self.kill)
+
+    def ask(self, sql):
+        """The rows, or what is wrong as text."""
+        self.tell(sql)
+        return self.answer()
+
+    def tell(self, sql):
+        self.process.stdin.write(sql + "\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        return ast.literal_eval(self.process.stdout.readline())
+
+    def leave(self):
+        """It closes the database and ends."""
+        self.process.communicate()
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
 
 
 class BackupSweep(Sweep):
@@ -299,6 +339,42 @@ class BackupSweep(Sweep):
         shutil.rmtree(self.home, ignore_errors=True)
         self.hbcore("--home", self.home, "import", self.final)
         self.assertEqual(self.state(self.home), self.restored, about)
+
+
+class BackupInPlaceSweep(BackupSweep):
+    """A program has the database open in WAL mode: it is read where it lies. Nothing is held afterwards."""
+
+    databases = ("log.db",)
+    # Two commits that leave every byte as it was.
+    COMMITS = ("UPDATE t SET text = 'aa' WHERE id = 1", "UPDATE t SET text = 'ab' WHERE id = 1")
+
+    def setUp(self):
+        super().setUp()
+        self.live = self.source / "log.db"
+        self.program = Program(self, self.live)
+        self.stamp = os.stat(self.live).st_mtime_ns
+        self.write_on()
+
+    def write_on(self):
+        for sql in self.COMMITS:
+            self.assertEqual(self.program.ask(sql), [], self.point)
+        os.utime(self.live, ns=(self.stamp, self.stamp))
+
+    def each_format(self):
+        for fmt in super().each_format():
+            self.assertEqual(self.summary(self.hbcore(*self.arguments(fmt)))["read_in_place"], ["log.db"])
+            yield fmt
+
+    def skipped(self, done):
+        """The walk names also a log that it cannot look at, before a rule leaves that out."""
+        return {re.sub(rb"-(wal|shm)$", b"", name) for name in super().skipped(done)}
+
+    def judge(self, fmt, point, done, about):
+        self.assertEqual(sorted(path.name for path in self.source.glob("log.db*")), ["log.db", "log.db-shm", "log.db-wal"], about)
+        self.assertEqual(self.program.ask("PRAGMA wal_checkpoint(TRUNCATE)")[0][0], 0, about)
+        self.assertEqual(self.program.ask("PRAGMA integrity_check"), [("ok",)], about)
+        self.write_on()
+        super().judge(fmt, point, done, about)
 
 
 class ImportSweep(Sweep):

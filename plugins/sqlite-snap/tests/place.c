@@ -15,8 +15,8 @@ enum view_result place_pin(struct place *place, bool logged)
     int main = held_open_side(&place->live, SIDE_MAIN, O_RDONLY);
     assert_true(main >= 0);
     if (live_lock_shared(main))
-        return view_pin(&place->view, &place->live, main, logged, &place->patience, place->why,
-                        sizeof place->why);
+        return view_pin(&place->view, &place->live, main, logged ? VIEW_OF_LOG : VIEW_OF_JOURNAL,
+                        &place->patience, place->why, sizeof place->why);
     close(main);
     return VIEW_AGAIN;
 }

@@ -485,6 +485,41 @@ static void a_log_that_is_removed(void **state)
     }
 }
 
+static void unlock_mark(const struct view *view)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_start = INDEX_LOCK_READ + view->mark, .l_len = 1};
+    assert_int_equal(fcntl(view->index_fd, F_OFD_SETLK, &lock), 0);
+}
+
+/* Another kernel, or another layer of file systems: its checkpoints tell that it sees no locks. */
+static void a_program_that_does_not_see_our_locks(void **state)
+{
+    (void)state;
+    for (int of_mark_zero = 0; of_mark_zero < 2; of_mark_zero++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "");
+        struct place place = {.fixture = &fixture, .name = "c.db", .read_only = of_mark_zero != 0};
+        crowd_make_database(home_file(&fixture, "c.db"), 4096, 0);
+        actor_start(&actor, home_file(&fixture, "c.db"));
+        actor_ask(&actor, "UPDATE account SET pad = randomblob(900)");
+        if (of_mark_zero)
+            actor_ask(&actor, "PRAGMA wal_checkpoint(PASSIVE)");
+        assert_int_equal(place_pin(&place, true), VIEW_PINNED);
+        assert_int_equal(place.view.mark == 0, of_mark_zero);
+        view_leave_sqlite(&place.view);
+        actor_ask(&actor, "UPDATE account SET pad = randomblob(800)");
+        actor_ask(&actor, "UPDATE account SET pad = randomblob(700)");
+        assert_true(view_is_held(&place.view));
+        unlock_mark(&place.view);
+        actor_ask(&actor, "PRAGMA wal_checkpoint(PASSIVE)");
+        assert_false(view_is_held(&place.view));
+        place_let_go(&place);
+        actor_stop(&actor);
+        fixture_stop(&fixture);
+    }
+}
+
 /* Above 1 GiB there is a page in which nothing is ever stored; whatever is there is not read. */
 static void above_one_gibibyte(void **state)
 {
@@ -533,6 +568,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(mark_zero_is_left_to_others),
         cmocka_unit_test(the_locks_alone_hold_it),
         cmocka_unit_test(a_log_that_is_removed),
+        cmocka_unit_test(a_program_that_does_not_see_our_locks),
         cmocka_unit_test(each_is_sqlites_own_view),
         cmocka_unit_test(with_a_rollback_journal),
         cmocka_unit_test(above_one_gibibyte),
