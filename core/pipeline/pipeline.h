@@ -11,8 +11,8 @@
  * What is unchanged since the previous archive waits there, and is handed out in runs.
  *
  * Other finished units wait for their turn in a bounded window of memory. Only while the entry
- * whose turn it is cannot be stored yet (its snapshot is being made or checked, its lock is waited
- * for), work goes on beyond the window: new units wait in the stage (spill.h), as long as it has
+ * whose turn it is cannot be read yet (its snapshot is being made, its lock is waited for), work
+ * goes on beyond the window: new units wait in the stage (spill.h), as long as it has
  * room for the copies that are still to be made there; those of the previous archive are left in it
  * and read once more. What may yet come to nothing stays within the window.
  *

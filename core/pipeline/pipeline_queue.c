@@ -67,11 +67,21 @@ static bool head_blocks(const struct hb_pipeline *pipeline)
     return pipeline->head != NULL && pipeline->head->state < HB_ITEM_OPEN;
 }
 
+/*
+ * Nor is anything of it read yet: a copy is made in the stage, or a lock is waited for. What is
+ * only judged still, and lies where it always was, is not worth writing all that comes behind it
+ * twice.
+ */
+static bool head_is_not_read(const struct hb_pipeline *pipeline)
+{
+    return head_blocks(pipeline) && pipeline->head->state < HB_ITEM_OFFERED;
+}
+
 /* May another unit be made, of whatever is not handed out next? */
 static bool may_make_more(struct hb_pipeline *pipeline)
 {
     return !hb_window_full(&pipeline->window) ||
-           (head_blocks(pipeline) && !hb_window_overflows(&pipeline->window) &&
+           (head_is_not_read(pipeline) && !hb_window_overflows(&pipeline->window) &&
             hb_spill_is_open(&pipeline->spill));
 }
 
@@ -307,7 +317,7 @@ static enum hb_place_of_unit place_of(struct hb_pipeline *pipeline, const struct
         /* One of the previous archive is there anyway: half of the window is for others. */
         if (reused && window->bytes >= window->limit / 2)
             place = HB_IN_PREVIOUS;
-        else if (!reused && !offered && hb_window_full(window))
+        else if (!reused && !offered && hb_window_full(window) && head_is_not_read(pipeline))
             place = HB_IN_SPILL;
     }
     pthread_mutex_unlock(&pipeline->lock);
