@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * s3: archives in a bucket of Amazon S3, or of whoever speaks its language.
+ *
+ *     put.c       an object on its way: one PUT, or parts            get.c    one version, in
+ * ranges unfinished.c  what a killed run has left of such               ahead.c  what is read soon
+ *     list.c      names                                              remove.c
+ *        |
+ *     client.c    one request: signed, sent, sent again, its refusal told
+ *        |            refusal.c  what an answer means       credentials*.c  who we are
+ *     http.c      libcurl        sigv4.c  the signature      xml.c, text.c, speed.c
+ *
+ * The name of an object is "BUCKET/KEY". Its version is its ETag, which changes with the content;
+ * where the bucket keeps versions, a reader also goes by the id of its own.
+ *
+ * Metadata that is stored with each object: x-amz-meta-hbcore-run, by which a commit whose answer
+ * was lost is known again.
+ */
+#ifndef S3_S3_H
+#define S3_S3_H
+
+#include "credentials.h"
+#include "http.h"
+#include "settings.h"
+
+enum {
+    PARTS_MOST = 9000, /* 10,000 is the limit of S3 */
+    PART_LEAST = 5 << 20,
+    KEY_MOST = 1024,
+    BUCKET_MOST = 255
+};
+
+#define RUN_HEADER "x-amz-meta-hbcore-run"
+/* Between the key of an object that is being put in parts, and whose home does that. */
+#define MARK ".hbcore-upload-"
+
+struct s3 {
+    const struct hb_host *host;
+    const struct hb_settings *settings;
+    struct http *http;
+    struct credentials *credentials;
+    struct speed up, down;
+    char *customer_key; /* base64; NULL: none */
+    char customer_md5[32];
+
+    pthread_mutex_t lock; /* of all below */
+    char region[64];
+    int64_t clock_ahead; /* seconds that the service is ahead of us */
+    unsigned noted;      /* so many notes about requests that were sent again */
+    char last_note[500];
+};
+
+struct object_name {
+    char bucket[BUCKET_MOST + 1];
+    const char *key; /* "": the bucket itself */
+};
+
+/* "BUCKET/KEY". HB_OK, or a failure that was told: the bucket is missing. */
+int name_split(const struct s3 *s3, const char *name, struct object_name *split);
+
+/* What stands behind the callbacks of store.h. */
+int s3_limits(void *self, const char *name, struct hb_store_limits *limits);
+int s3_put_begin(void *self, const struct hb_put *put, void **upload);
+int s3_put_part(void *self, void *upload, uint64_t number, uint64_t offset, const void *data,
+                size_t bytes);
+int s3_put_copy(void *self, void *upload, uint64_t number, uint64_t offset,
+                const struct hb_object *from, uint64_t from_offset, uint64_t bytes);
+int s3_put_commit(void *self, void *upload, const struct hb_put *put, uint64_t bytes);
+void s3_put_end(void *self, void *upload);
+int s3_open(void *self, const char *name, const char *version, void **reader,
+            struct hb_object *object);
+int64_t s3_read_at(void *self, void *reader, void *buffer, size_t bytes, uint64_t offset);
+void s3_advise(void *self, void *reader, uint64_t offset, uint64_t bytes);
+void s3_close(void *self, void *reader);
+int s3_list(void *self, const char *prefix, const struct hb_object_lister *lister);
+int s3_remove(void *self, const char *name, const char *version);
+int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, uint64_t *swept);
+
+#endif
