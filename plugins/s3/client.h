@@ -26,7 +26,8 @@ enum call_flags {
     CALL_LATE_ERROR = 4, /* its 200 may have an <Error> below it */
     CALL_QUIET = 8,      /* on a thread of our own: no word to the host, and sent once */
     CALL_ENCRYPTED = 16, /* it reads or writes content: with customer-key where there is one */
-    CALL_SHORT = 32      /* what it does is not worth a long wait */
+    CALL_SHORT = 32,     /* what it does is not worth a long wait */
+    CALL_COMMIT = 64     /* whether it was done has to be known: see http_request.fresh */
 };
 
 struct call {

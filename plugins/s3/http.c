@@ -9,7 +9,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { HEADERS_MOST = 64 << 10, CONNECT_MS = 30000 };
+enum {
+    HEADERS_MOST = 64 << 10,
+    CONNECT_MS = 30000,
+    WORTH_ASKING = 1 << 20 /* bytes, before which the server may refuse (Expect: 100-continue) */
+};
 
 /* A handle that nobody uses now. */
 struct idle {
@@ -261,6 +265,7 @@ static bool set_request(const struct http *http, CURL *handle, const struct http
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_TIMEOUT_MS, request->timeout_ms);
+    SET(CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
     if (request->direct)
         SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms > 0 ? request->connect_ms
@@ -273,8 +278,10 @@ static bool set_request(const struct http *http, CURL *handle, const struct http
 static struct curl_slist *list_of(const struct http_request *request)
 {
     struct curl_slist *list = NULL;
-    for (size_t i = 0; i < request->header_count; i++) {
-        struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
+    size_t count = request->header_count + (request->body_bytes < WORTH_ASKING);
+    for (size_t i = 0; i < count; i++) {
+        const char *header = i < request->header_count ? request->headers[i] : "Expect:";
+        struct curl_slist *longer = curl_slist_append(list, header);
         if (longer == NULL) {
             curl_slist_free_all(list);
             return NULL;

@@ -33,10 +33,13 @@ struct http_request {
     size_t body_bytes;
     unsigned char *into; /* where the body goes if the status is 206; NULL: as any other */
     size_t into_bytes;
-    size_t body_most;               /* of any other body; what is longer is no answer */
-    long timeout_ms;                /* for all of it; 0: none */
-    long connect_ms;                /* to be connected; 0: that of the settings */
-    bool direct;                    /* past any proxy: it is of this machine */
+    size_t body_most; /* of any other body; what is longer is no answer */
+    long timeout_ms;  /* for all of it; 0: none */
+    long connect_ms;  /* to be connected; 0: that of the settings */
+    bool
+        fresh;   /* on a connection of its own. On one that has died meanwhile curl sends a request
+                    twice, and does not tell: whoever has to know whether it was done cannot use it */
+    bool direct; /* past any proxy: it is of this machine */
     bool (*stopped)(void *context); /* asked now and then, on the same thread; NULL: never */
     void *context;
 };

@@ -198,7 +198,8 @@ int multipart_complete(struct s3 *s3, struct put *put, bool *unclear, bool *gone
     list_parts(put, &body);
     if (body.failed)
         return s3->host->fail(s3->host, HB_STATUS_FATAL, "out of memory");
-    AUTO_CALL call = {.flags = CALL_STEADFAST | CALL_ONCE | CALL_LATE_ERROR | CALL_ENCRYPTED,
+    AUTO_CALL call = {.flags = CALL_STEADFAST | CALL_COMMIT | CALL_ONCE | CALL_LATE_ERROR |
+                               CALL_ENCRYPTED,
                       .method = "POST",
                       .name = &put->name,
                       .body = body.data,

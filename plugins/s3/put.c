@@ -163,8 +163,8 @@ void md5_of(const void *data, size_t bytes, char base64[32])
 static int put_whole(struct s3 *s3, struct put *put, bool *unclear, bool *taken)
 {
     char md5[32];
-    AUTO_CALL call = {.flags =
-                          CALL_STEADFAST | (put->fresh || put->replaces != NULL ? CALL_ONCE : 0),
+    AUTO_CALL call = {.flags = CALL_STEADFAST | CALL_COMMIT |
+                               (put->fresh || put->replaces != NULL ? CALL_ONCE : 0),
                       .method = "PUT",
                       .name = &put->name,
                       .body = put->kept_bytes > 0 ? put->kept : (const void *)"",

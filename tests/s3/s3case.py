@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the plugin s3 share: a service, the front before it, a configuration."""
+import io
+import os
+import pathlib
+import random
+import sys
+import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+import hb  # noqa: E402
+from bucket import ACCESS, SECRET, Bucket  # noqa: E402
+from front import Front  # noqa: E402
+
+hb.use_memory()
+MARK = ".hbcore-upload-"
+SMALL = ("--set", "store:s3.part-size=5M")
+
+
+def is_whole(data):
+    try:
+        return zipfile.ZipFile(io.BytesIO(data)).testzip() is None
+    except (zipfile.BadZipFile, EOFError):
+        return False
+
+
+class Case(hb.Case):
+    config = None
+    options = ""  # more lines of the section
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.make_service()
+        self.front = Front(self.service)
+        self.addCleanup(self.front.stop)
+        self.home = self.make_home()
+        self.ini = self.write_config(self.configuration())
+
+    def make_service(self):
+        service = Bucket()
+        service.buckets.add("bucket")
+        return service
+
+    def section(self):
+        return (f"[store:s3]\nendpoint = http://127.0.0.1:{self.front.port}\naccess-key-id = {ACCESS}\n"
+                f"secret-access-key = {SECRET}\nretry-time = 4s\ntimeout = 1s\n{self.options}")
+
+    def configuration(self):
+        return (f"[home]\npath = {self.home}\n[backup]\nworkers = 2\n{self.section()}\n[format:zip]\n[format:tar-zstd]\n"
+                "[content:sqlite-snap]\n[preset:nightly]\ndirectory = s3://bucket/n/\nkeep = 2\n")
+
+    def run_it(self, *arguments, **keywords):
+        return self.hbcore("--config", self.ini, *arguments, **keywords)
+
+    def make_large(self, megabytes=11, name="large.bin"):
+        """More than one part; what cannot be made smaller."""
+        hb.write(self.home / name, random.Random(megabytes).randbytes(megabytes << 20), mtime_ns=10**18)
+
+    # ---- what lies there ----
+
+    def objects(self):
+        return {key: found.data for (_, key), found in self.service.objects.items()}
+
+    def archives(self):
+        return {key: data for key, data in self.objects().items() if not key.endswith(".facts") and MARK not in key}
+
+    def assert_all_whole(self):
+        for key, data in self.archives().items():
+            self.assertTrue(is_whole(data), f"{key}: an archive that is not whole has a name")
+
+    def requests(self):
+        return list(self.front.log)
