@@ -217,7 +217,7 @@ class Killed(s3case.Case):
         self.assertFalse([key for key in self.objects() if s3case.MARK in key])
         self.assertEqual(len(self.archives()), 2)
 
-    def kill_at(self, at, words):
+    def kill_at(self, at, words, wanted=lambda _: True):
         process = subprocess.Popen(self.command("--config", self.ini, *words), env=self.environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         count = [0]

@@ -1,21 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# An object store to test against: OpenStack Swift with its S3 interface, one host, on 127.0.0.1:PORT, all state below DIRECTORY.
-#   swift.sh PORT DIRECTORY      starts it, prints nothing once it answers (a few seconds); process ids in DIRECTORY/run/pids
-# Debian 12: apt-get install --no-install-recommends swift-proxy swift-account swift-container swift-object memcached curl
+# A real object store: OpenStack Swift with its S3 interface, one host, on 127.0.0.1:PORT to PORT+4, all state below DIRECTORY.
+#   swift.sh PORT DIRECTORY      starts it, and returns once it answers; process ids in DIRECTORY/run/pids
+# Debian: apt-get install --no-install-recommends swift-proxy swift-account swift-container swift-object memcached curl
 # S3: endpoint http://127.0.0.1:PORT, region us-east-1, path style, access key "test:tester", secret "testing".
-# Seen to work with it: SigV4 signed requests, PUT, ranged GET, If-Match on GET (412), ListObjectsV2, multipart upload (parts from 5 MiB),
-# UploadPartCopy with a range, DELETE. Not: conditional PUT (If-None-Match answers 501, as older stores do).
 set -euo pipefail
 port=${1:?port} dir=$(mkdir -p "${2:?directory}" && cd "$2" && pwd)
 me=$(id -un)
 mkdir -p "$dir/etc" "$dir/node/d1" "$dir/run" "$dir/log" "$dir/cache"
 ring() { # name, port
-  swift-ring-builder "$dir/etc/$1.builder" create 4 1 1 >/dev/null
-  swift-ring-builder "$dir/etc/$1.builder" add "r1z1-127.0.0.1:$2/d1" 1 >/dev/null
-  swift-ring-builder "$dir/etc/$1.builder" rebalance >/dev/null || [ $? -le 1 ]
+    swift-ring-builder "$dir/etc/$1.builder" create 4 1 1 >/dev/null
+    swift-ring-builder "$dir/etc/$1.builder" add "r1z1-127.0.0.1:$2/d1" 1 >/dev/null
+    swift-ring-builder "$dir/etc/$1.builder" rebalance >/dev/null || [ $? -le 1 ]
 }
-[ -f "$dir/etc/object.ring.gz" ] || { ring object $((port+1)); ring container $((port+2)); ring account $((port+3)); }
+rings=()
+ring object $((port + 1)) & rings+=($!)
+ring container $((port + 2)) & rings+=($!)
+ring account $((port + 3)) & rings+=($!)
+for ring in "${rings[@]}"; do wait "$ring"; done
 cat >"$dir/etc/swift.conf" <<C
 [swift-hash]
 swift_hash_path_suffix = test
@@ -26,22 +28,22 @@ default = yes
 [swift-constraints]
 max_header_size = 16384
 C
-for s in object container account; do
-  case $s in object) p=$((port+1));; container) p=$((port+2));; account) p=$((port+3));; esac
-  cat >"$dir/etc/$s.conf" <<C
+for server in object container account; do
+    case $server in object) at=$((port + 1)) ;; container) at=$((port + 2)) ;; account) at=$((port + 3)) ;; esac
+    cat >"$dir/etc/$server.conf" <<C
 [DEFAULT]
 devices = $dir/node
 mount_check = false
 bind_ip = 127.0.0.1
-bind_port = $p
+bind_port = $at
 workers = 0
 user = $me
 swift_dir = $dir/etc
 recon_cache_path = $dir/cache
 [pipeline:main]
-pipeline = $s-server
-[app:$s-server]
-use = egg:swift#$s
+pipeline = $server-server
+[app:$server-server]
+use = egg:swift#$server
 C
 done
 cat >"$dir/etc/proxy.conf" <<C
@@ -64,7 +66,7 @@ use = egg:swift#gatekeeper
 use = egg:swift#healthcheck
 [filter:cache]
 use = egg:swift#memcache
-memcache_servers = 127.0.0.1:$((port+4))
+memcache_servers = 127.0.0.1:$((port + 4))
 [filter:listing_formats]
 use = egg:swift#listing_formats
 [filter:bulk]
@@ -81,14 +83,20 @@ use = egg:swift#slo
 [filter:dlo]
 use = egg:swift#dlo
 C
-start() { "$@" >"$dir/log/$(basename "$1").log" 2>&1 & echo $! >>"$dir/run/pids"; }
-start memcached -u "$me" -l 127.0.0.1 -p $((port+4)) -m 16
+start() {
+    "$@" >"$dir/log/$(basename "$1").log" 2>&1 </dev/null &
+    echo $! >>"$dir/run/pids"
+}
+start memcached -u "$me" -l 127.0.0.1 -p $((port + 4)) -m 16
 start swift-object-server "$dir/etc/object.conf"
 start swift-container-server "$dir/etc/container.conf"
 start swift-account-server "$dir/etc/account.conf"
 start swift-proxy-server "$dir/etc/proxy.conf"
-for _ in $(seq 100); do
-  [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/healthcheck")" = 200 ] && exit 0
-  sleep 0.1
+for _ in $(seq 600); do
+    if [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/healthcheck")" = 200 ]; then
+        exit 0
+    fi
+    sleep 0.2
 done
-echo "swift did not come up; see $dir/log" >&2; exit 1
+echo "swift did not come up; see $dir/log" >&2
+exit 1
