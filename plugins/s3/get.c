@@ -4,6 +4,7 @@
 #include "ahead.h"
 #include "list.h"
 #include <curl/curl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +29,26 @@ struct said {
     int64_t written;
 };
 
+/* A number that ends with `end`; the text behind that, or NULL. */
+static const char *read_number(const char *text, char end, uint64_t *number)
+{
+    char *behind = NULL;
+    if (text == NULL || *text < '0' || *text > '9')
+        return NULL;
+    errno = 0;
+    *number = strtoull(text, &behind, 10);
+    return errno == 0 && *behind == end ? behind + 1 : NULL;
+}
+
 /* "bytes 100-199/1000" */
 static bool read_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *bytes)
 {
-    return sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, first, last, bytes) == 3 &&
-           *first <= *last && *last < *bytes;
+    static const char unit[] = "bytes ";
+    if (strncmp(text, unit, sizeof unit - 1) != 0)
+        return false;
+    text = read_number(text + sizeof unit - 1, '-', first);
+    text = read_number(text, '/', last);
+    return read_number(text, '\0', bytes) != NULL && *first <= *last && *last < *bytes;
 }
 
 /* False: it does not say what is needed. */
@@ -58,9 +74,7 @@ static bool read_said(const struct http_response *response, struct said *said)
                last - said->first + 1 == response->body.bytes + response->into_bytes;
     if (!http_header(response, "content-length", text, sizeof text))
         return false;
-    char *end = NULL;
-    said->bytes = strtoull(text, &end, 10);
-    return end != text && *end == '\0' && *said->etag != '\0';
+    return read_number(text, '\0', &said->bytes) != NULL && *said->etag != '\0';
 }
 
 /* Is it said without doubt that there is no such object? */
@@ -84,12 +98,12 @@ static int ask_head(struct s3 *s3, const struct object_name *name, struct said *
  * One range of what has the name now, or of that version. HB_OK, and the call has its bytes, unless
  * the object is empty; HB_STATUS_NOMATCH; or a failure that was told.
  */
-static int ask(struct s3 *s3, const struct object_name *name, const char *range,
+static int ask(struct s3 *s3, const struct object_name *name, unsigned flags, const char *range,
                const char *version, struct call *call, struct said *said)
 {
     AUTO_TEXT quoted = {0};
     *call = (struct call){
-        .flags = CALL_ENCRYPTED, .method = "GET", .name = name, .body_most = TAIL_BYTES};
+        .flags = CALL_ENCRYPTED | flags, .method = "GET", .name = name, .body_most = TAIL_BYTES};
     call_header(call, "range", range);
     if (version != NULL) {
         text_format(&quoted, "\"%s\"", version);
@@ -116,7 +130,7 @@ int get_is_ours(struct s3 *s3, const struct object_name *name, const char *run, 
 {
     struct said said;
     struct call call;
-    int status = ask(s3, name, "bytes=0-0", NULL, &call, &said);
+    int status = ask(s3, name, CALL_STEADFAST, "bytes=0-0", NULL, &call, &said);
     call_clear(&call);
     if (status != HB_OK)
         return status;
@@ -127,7 +141,7 @@ int get_version(struct s3 *s3, const struct object_name *name, char etag[VERSION
 {
     struct said said;
     struct call call;
-    int status = ask(s3, name, "bytes=0-0", NULL, &call, &said);
+    int status = ask(s3, name, 0, "bytes=0-0", NULL, &call, &said);
     call_clear(&call);
     if (status == HB_OK)
         memcpy(etag, said.etag, VERSION_BYTES);
@@ -192,7 +206,7 @@ int s3_open(void *self, const char *name, const char *version, void **opened,
     if (status != HB_OK)
         return status;
     snprintf(range, sizeof range, "bytes=-%d", TAIL_BYTES);
-    status = ask(s3, &split, range, version, &call, &said);
+    status = ask(s3, &split, 0, range, version, &call, &said);
     struct reader *reader = status == HB_OK ? make_reader(name, &split) : NULL;
     if (reader != NULL)
         keep_tail(reader, &call, &said);

@@ -214,6 +214,7 @@ static bool set_up(const struct http *http, CURL *handle, struct transfer *trans
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one connection a thread */
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_USERAGENT, "hbcore");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

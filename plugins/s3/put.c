@@ -30,7 +30,7 @@ int s3_limits(void *self, const char *name, struct hb_store_limits *limits)
     if (number_setting(s3->settings, EXCLUSIVE) != 0)
         limits->flags |= HB_STORE_EXCLUSIVE;
     limits->part_least = (uint64_t)number_setting(s3->settings, PART_SIZE);
-    limits->part_most = UINT64_C(5) << 30;
+    limits->part_most = PART_MOST;
     limits->parts_most = PARTS_MOST;
     limits->bytes_most = (uint64_t)OBJECT_MOST_TB << 40;
     limits->parallel = (uint32_t)number_setting(s3->settings, PARALLEL);

@@ -24,8 +24,8 @@
 #include "settings.h"
 
 enum {
-    PARTS_MOST = 9000, /* 10,000 is the limit of S3 */
-    PART_LEAST = 5 << 20,
+    PARTS_MOST = 9000,   /* 10,000 is the limit of S3 */
+    PART_MOST = 1 << 30, /* 5 GB is the limit; but a copy of that says nothing for minutes */
     KEY_MOST = 1024,
     BUCKET_MOST = 255
 };

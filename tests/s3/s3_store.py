@@ -51,7 +51,8 @@ class Store(s3case.Case):
         self.assertEqual([request.split()[0] for request in self.requests() if not request.startswith("GET")], ["PUT"])
 
     def test_presets(self):
-        self.make_large(20)
+        self.make_large(s3case.COPIED)
+        self.make_old()
         for _ in range(3):
             self.front.arm()
             done = self.run_it("--json", *s3case.SMALL, "backup", "--preset", "nightly")
@@ -66,7 +67,8 @@ class Store(s3case.Case):
 
     def test_a_copy_that_is_refused(self):
         """Then the bytes are sent."""
-        self.make_large(20)
+        self.make_large(s3case.COPIED)
+        self.make_old()
         self.run_it(*s3case.SMALL, "backup", "--preset", "nightly")
 
         def no_copies(request):

@@ -102,12 +102,13 @@ class Swift(s3case.Case):
                 self.assert_same_tree(self.home, target)
         self.run_it("list", url)
         self.run_it("verify", url)
-        self.run_it("backup", "-o", url, expect=1)
+        self.run_it("backup", "-o", url, "--format", "tar-zstd", expect=1)
         self.run_it("backup", "--replace", "-o", url, "--format", "tar-zstd")
 
     def test_presets(self):
         """Parts are copied on its side, and only of the version that was read."""
-        self.make_large(20)
+        self.make_large(s3case.COPIED)
+        self.make_old()
         for _ in range(3):
             self.front.arm()
             made = self.summary(self.run_it("--json", "backup", "--preset", "nightly"))
@@ -119,7 +120,8 @@ class Swift(s3case.Case):
 
     def test_a_copy_of_another_version(self):
         """The archive before is replaced when the first copy of it is asked for: no mixture comes of it."""
-        self.make_large(20)
+        self.make_large(s3case.COPIED)
+        self.make_old()
         self.run_it("backup", "--preset", "nightly")
         source = next(key for key in self.keys() if key.endswith(".zip"))
         hb.write(self.dir / "other", os.urandom(20 << 20))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the plugin s3 share: a service, the front before it, a configuration."""
 import io
-import os
 import pathlib
 import random
 import sys
+import time
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
@@ -14,6 +14,8 @@ from front import Front  # noqa: E402
 
 hb.use_memory()
 MARK = ".hbcore-upload-"
+OLD_ENOUGH = 3.1  # seconds; then the clock of the file system has left its time behind
+COPIED = 20  # MB of a file of which the service copies something: behind a first part that is sent, there is another one
 SMALL = ("--set", "store:s3.part-size=5M")
 
 
@@ -60,6 +62,11 @@ class Case(hb.Case):
     def make_large(self, megabytes=11, name="large.bin"):
         """More than one part; what cannot be made smaller."""
         hb.write(self.home / name, random.Random(megabytes).randbytes(megabytes << 20), mtime_ns=10**18)
+
+    def make_old(self, name="large.bin"):
+        """A file that has just been made is taken over by parts that are too small to be copied by the service."""
+        while time.time() < (self.home / name).stat().st_ctime + OLD_ENOUGH:
+            time.sleep(0.05)
 
     # ---- what lies there ----
 
