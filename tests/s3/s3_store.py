@@ -16,7 +16,7 @@ FIXED = {"SOURCE_DATE_EPOCH": "1800000000"}
 
 class Store(s3case.Case):
     def test_as_a_pipe_gets_it_and_back(self):
-        self.make_large()
+        self.make_large(6)
         for format_, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
             for workers in ("1", "8"):
                 with self.subTest(format=format_, workers=workers):
