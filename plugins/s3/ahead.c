@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 20, PIECES = 8 };
+enum { PIECE_BYTES = 1 << 20, PIECES = 8, THREADS = 3 };
 
 /* WANTED -> COMING -> THERE -> read, or pushed out -> FREE */
 enum state { PIECE_FREE, PIECE_WANTED, PIECE_COMING, PIECE_THERE };
@@ -20,7 +20,8 @@ struct piece {
 struct ahead {
     struct s3 *s3;
     const struct reader *reader;
-    pthread_t thread;
+    pthread_t threads[THREADS];
+    unsigned thread_count;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t orders;
@@ -87,11 +88,12 @@ struct ahead *ahead_make(struct s3 *s3, const struct reader *reader)
     ahead->reader = reader;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->changed, NULL);
-    if (pthread_create(&ahead->thread, NULL, ahead_main, ahead) == 0)
+    while (ahead->thread_count < THREADS &&
+           pthread_create(&ahead->threads[ahead->thread_count], NULL, ahead_main, ahead) == 0)
+        ahead->thread_count++;
+    if (ahead->thread_count > 0)
         return ahead;
-    pthread_cond_destroy(&ahead->changed);
-    pthread_mutex_destroy(&ahead->lock);
-    free(ahead);
+    ahead_free(ahead);
     return NULL;
 }
 
@@ -103,7 +105,8 @@ void ahead_free(struct ahead *ahead)
     ahead->ended = true;
     pthread_cond_broadcast(&ahead->changed);
     pthread_mutex_unlock(&ahead->lock);
-    pthread_join(ahead->thread, NULL);
+    for (unsigned i = 0; i < ahead->thread_count; i++)
+        pthread_join(ahead->threads[i], NULL);
     for (size_t i = 0; i < PIECES; i++)
         free(ahead->pieces[i].data);
     pthread_cond_destroy(&ahead->changed);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ranges that will be read soon, fetched before somebody asks: over a line with a long way, a
- * reader that waits for each block uses little of it. One thread of its own, which says nothing to
- * the host and sends each request once; what it could not get the reader gets itself, and then
+ * reader that waits for each block uses little of it. A few threads of its own, which say nothing
+ * to the host and send each request once; what they could not get the reader gets itself, and then
  * hears why.
  */
 #ifndef S3_AHEAD_H

@@ -20,11 +20,12 @@ static bool on_id(void *self, const char *path, const char *text)
 
 static int create(struct s3 *s3, struct put *put)
 {
-    AUTO_CALL call = {.method = "POST", .name = &put->name, .flags = CALL_LATE_ERROR};
+    AUTO_CALL call = {.method = "POST", .name = &put->name, .flags = CALL_LATE_ERROR | CALL_COMMIT};
     const struct xml_reader reader = {.self = &put->id, .element = on_id};
     call_query(&call, "uploads", "");
     put_headers(s3, put, &call);
     int status = call_do(s3, &call);
+    put->stray |= call.unclear;
     if (status != HB_OK)
         return status;
     (void)xml_read(text_of(&call.response.body), call.response.body.bytes, &reader);

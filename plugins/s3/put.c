@@ -84,9 +84,12 @@ void s3_put_end(void *self, void *upload)
 {
     struct s3 *s3 = self;
     struct put *put = upload;
+    uint64_t strays = 0;
     if (put->id != NULL && !put->committed && !put->uncertain)
         upload_abort(s3, &put->name, put->id);
-    if (put->marked && !put->uncertain)
+    if (put->marked && !put->uncertain && put->stray)
+        uploads_give_up(s3, &put->name, put->home, &strays);
+    else if (put->marked && !put->uncertain)
         mark_remove(s3, &put->name, put->home);
     free_put(put);
 }

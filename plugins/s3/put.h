@@ -42,6 +42,7 @@ struct put {
     pthread_mutex_t lock; /* of what follows, while parts are on their way */
     char *id;             /* of the upload; NULL: none was begun */
     bool marked;
+    bool stray; /* another one may have been begun whose answer was lost */
     struct part *parts;
     size_t part_count, part_room;
 

@@ -158,7 +158,8 @@ static int list_uploads(struct s3 *s3, const struct object_name *name, struct up
 }
 
 /* The mark goes last: what fails before is found again. */
-static int give_up(struct s3 *s3, const struct object_name *name, const char *home, uint64_t *swept)
+int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home,
+                    uint64_t *swept)
 {
     struct uploads uploads = {.key = name->key};
     int status = list_uploads(s3, name, &uploads);
@@ -186,7 +187,7 @@ int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, u
     for (size_t i = 0; i < marks.count; i++) {
         name.key = marks.keys[i];
         if (status == HB_OK)
-            status = give_up(s3, &name, home, swept);
+            status = uploads_give_up(s3, &name, home, swept);
         free(marks.keys[i]);
     }
     free(marks.keys);

@@ -21,5 +21,8 @@ int mark_put(struct s3 *s3, const struct object_name *name, const char *home);
 int mark_remove(struct s3 *s3, const struct object_name *name, const char *home);
 /* Gives up an upload. HB_OK also where it is not there. */
 int upload_abort(struct s3 *s3, const struct object_name *name, const char *id);
+/* Gives up all that are under way to that name, and removes the mark; *swept counts them. */
+int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home,
+                    uint64_t *swept);
 
 #endif

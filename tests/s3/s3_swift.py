@@ -67,7 +67,7 @@ class Swift(s3case.Case):
 
     def section(self):
         text = super().section().replace(s3case.ACCESS, "test:tester").replace(s3case.SECRET, "testing")
-        return text.replace("retry-time = 4s", "retry-time = 60s").replace("timeout = 1s", "timeout = 60s")
+        return text.replace("retry-time = 12s", "retry-time = 60s").replace("timeout = 1s", "timeout = 60s")
 
     def setUp(self):
         super().setUp()

@@ -50,7 +50,7 @@ class Case(hb.Case):
 
     def section(self):
         return (f"[store:s3]\nendpoint = http://127.0.0.1:{self.front.port}\naccess-key-id = {ACCESS}\n"
-                f"secret-access-key = {SECRET}\nretry-time = 4s\ntimeout = 1s\n{self.options}")
+                f"secret-access-key = {SECRET}\nretry-time = 12s\ntimeout = 1s\n{self.options}")
 
     def configuration(self):
         return (f"[home]\npath = {self.home}\n[backup]\nworkers = 2\n{self.section()}\n[format:zip]\n[format:tar-zstd]\n"
