@@ -8,7 +8,7 @@
 #ifndef S3_AHEAD_H
 #define S3_AHEAD_H
 
-#include "get.h"
+#include "range.h"
 
 /* NULL: there is no thread, or no memory; then nothing is fetched ahead. */
 struct ahead *ahead_make(struct s3 *s3, const struct reader *reader);

@@ -15,13 +15,7 @@
 #ifndef S3_CREDENTIALS_H
 #define S3_CREDENTIALS_H
 
-#include "http.h"
-#include "settings.h"
-
-struct keys {
-    struct text access, secret, token; /* token: empty where there is none */
-    int64_t expires;                   /* seconds since 1970; 0: never */
-};
+#include "keys.h"
 
 struct credentials;
 
@@ -37,21 +31,5 @@ void credentials_free(struct credentials *credentials);
 int credentials_get(struct credentials *credentials, const struct keys *refused, struct keys *keys);
 /* The same without asking anybody: HB_STATUS_NOMATCH where that would be needed. Any thread. */
 int credentials_peek(struct credentials *credentials, struct keys *keys);
-void keys_clear(struct keys *keys);
-
-/* ---- for the sources alone ---- */
-
-/* What a source answers: there are none, which is no failure (HB_STATUS_NOMATCH), HB_OK, or one. */
-struct asking {
-    const struct hb_host *host;
-    const struct hb_settings *settings;
-    struct http *http;
-};
-
-int keys_from_file(const struct asking *asking, bool needed, struct keys *keys);
-int keys_from_command(const struct asking *asking, struct keys *keys);
-int keys_from_metadata(const struct asking *asking, bool needed, struct keys *keys);
-/* {"AccessKeyId": …}; the name of the token differs. False: they are not in it. */
-bool keys_from_json(const char *text, size_t bytes, struct keys *keys);
 
 #endif

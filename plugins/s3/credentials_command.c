@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that a program prints: {"Version": 1, "AccessKeyId": …}, as credential_process of AWS. */
-#include "credentials.h"
+#include "credentials_command.h"
 
 #include <stdlib.h>
 #include <string.h>

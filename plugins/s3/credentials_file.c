@@ -3,7 +3,7 @@
  * Keys from ~/.aws/credentials. Not by inih, whose lines end after 199 bytes, and tokens are
  * longer; what is needed of such a file is "[profile]" and "key = value".
  */
-#include "credentials.h"
+#include "credentials_file.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * Of a machine, IMDSv2: a token by PUT, then the name of the role, then its keys. Version 1, which
  * answers whoever makes a program fetch a URL, is not asked.
  */
-#include "credentials.h"
+#include "credentials_metadata.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "list.h"
 
-#include "unfinished.h"
+#include "mark.h"
 #include "xml.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -22,4 +22,9 @@ void unquote(char *etag);
 /* 2009-10-12T17:50:30.000Z as nanoseconds; 0: it is not a time. */
 int64_t time_of_list(const char *text);
 
+/* "BUCKET/KEY". HB_OK, or a failure that was told: the bucket is missing. */
+int name_split(const struct s3 *s3, const char *name, struct object_name *split);
+/* The callback. */
+int s3_list(void *self, const char *prefix, const struct hb_object_lister *lister);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "get.h"
-#include "put.h"
+#include "multipart.h"
+
+#include "list.h"
 #include "unfinished.h"
 #include "xml.h"
 #include <inttypes.h>

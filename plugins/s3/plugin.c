@@ -3,7 +3,12 @@
 #include "s3.h"
 
 #include "endpoint.h"
+#include "get.h"
+#include "list.h"
 #include "put.h"
+#include "remove.h"
+#include "unfinished.h"
+#include "upload.h"
 #include <nettle/base64.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,11 @@
  * versions the object is hidden, not gone: what rules the owner of the bucket made for old versions
  * says how long it stays, and nothing that we can do takes an archive from a bucket with a lock.
  */
+#include "remove.h"
+
 #include "client.h"
 #include "get.h"
+#include "list.h"
 #include <string.h>
 
 int s3_remove(void *self, const char *name, const char *version)

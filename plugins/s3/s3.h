@@ -55,25 +55,4 @@ struct object_name {
     const char *key; /* "": the bucket itself */
 };
 
-/* "BUCKET/KEY". HB_OK, or a failure that was told: the bucket is missing. */
-int name_split(const struct s3 *s3, const char *name, struct object_name *split);
-
-/* What stands behind the callbacks of store.h. */
-int s3_limits(void *self, const char *name, struct hb_store_limits *limits);
-int s3_put_begin(void *self, const struct hb_put *put, void **upload);
-int s3_put_part(void *self, void *upload, uint64_t number, uint64_t offset, const void *data,
-                size_t bytes);
-int s3_put_copy(void *self, void *upload, uint64_t number, uint64_t offset,
-                const struct hb_object *from, uint64_t from_offset, uint64_t bytes);
-int s3_put_commit(void *self, void *upload, const struct hb_put *put, uint64_t bytes);
-void s3_put_end(void *self, void *upload);
-int s3_open(void *self, const char *name, const char *version, void **reader,
-            struct hb_object *object);
-int64_t s3_read_at(void *self, void *reader, void *buffer, size_t bytes, uint64_t offset);
-void s3_advise(void *self, void *reader, uint64_t offset, uint64_t bytes);
-void s3_close(void *self, void *reader);
-int s3_list(void *self, const char *prefix, const struct hb_object_lister *lister);
-int s3_remove(void *self, const char *name, const char *version);
-int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, uint64_t *swept);
-
 #endif

@@ -11,11 +11,6 @@
 
 #include "client.h"
 
-/* Of a key: with the mark of a home behind it. "" has none. */
-void mark_of(const char *key, const char *home, struct text *marked);
-/* Is that key the mark of an upload? The bytes of the key in front of it; 0: no. */
-size_t mark_of_what(const char *key);
-
 /* Puts the mark of an upload that is about to begin; takes it away. Both may fail, and be told. */
 int mark_put(struct s3 *s3, const struct object_name *name, const char *home);
 int mark_remove(struct s3 *s3, const struct object_name *name, const char *home);
@@ -24,5 +19,8 @@ int upload_abort(struct s3 *s3, const struct object_name *name, const char *id);
 /* Gives up all that are under way to that name, and removes the mark; *swept counts them. */
 int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home,
                     uint64_t *swept);
+
+/* The callback. */
+int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, uint64_t *swept);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What answers mean, and where requests go: the parts that no service of the suite can show. */
 #include "endpoint.h"
+#include "mark.h"
 #include "refusal.h"
-#include "unfinished.h"
 #include "xml.h"
 
 #include <setjmp.h>
