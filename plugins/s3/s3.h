@@ -2,13 +2,16 @@
 /*
  * s3: archives in a bucket of Amazon S3, or of whoever speaks its language.
  *
- *     put.c       an object on its way: one PUT, or parts            get.c    one version, in
- * ranges unfinished.c  what a killed run has left of such               ahead.c  what is read soon
- *     list.c      names                                              remove.c
- *        |
- *     client.c    one request: signed, sent, sent again, its refusal told
- *        |            refusal.c  what an answer means       credentials*.c  who we are
- *     http.c      libcurl        sigv4.c  the signature      xml.c, text.c, speed.c
+ *     put.c, upload.c, multipart.c  an object on its way: one PUT, or parts
+ *     unfinished.c, mark.c          what a killed run has left of such
+ *     get.c, range.c, ahead.c       one version, in ranges, some of them before they are asked for
+ *     list.c, remove.c              names
+ *
+ *     client.c, endpoint.c          one request: signed, sent, sent again, its refusal told
+ *     refusal.c                     what an answer means
+ *     credentials*.c, keys.c        who we are
+ *     http.c                        libcurl
+ *     sigv4.c, xml.c, text.c, speed.c
  *
  * The name of an object is "BUCKET/KEY". Its version is its ETag, which changes with the content;
  * where the bucket keeps versions, a reader also goes by the id of its own.
