@@ -7,7 +7,7 @@ import unittest
 import hb
 
 KEY = re.compile(r"^(;?)([a-z][a-z-]*) *= *(.*)$")
-SECTION = re.compile(r"^(;?)\[([a-z:-]+)\]$")
+SECTION = re.compile(r"^(;?)\[([a-z0-9:-]+)\]$")
 # [home] and the like have no plugin; where a section does not say which it is, its label does.
 COMMON = ["plugin"]
 

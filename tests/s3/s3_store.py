@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Archives in a bucket: what each command does with them, in how many requests, with which options."""
+import base64
+import hashlib
+import json
+import os
+import unittest
+
+import s3case
+from bucket import SECRET, Answer, Refused
+from s3case import hb
+
+FIXED = {"SOURCE_DATE_EPOCH": "1800000000"}
+
+
+class Store(s3case.Case):
+    def test_as_a_pipe_gets_it_and_back(self):
+        self.make_large(6)
+        for format_, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            for workers in ("1", "8"):
+                with self.subTest(format=format_, workers=workers):
+                    url = f"s3://bucket/{format_}-{workers}{suffix}"
+                    words = ("--config", self.ini, "--set", f"backup.workers={workers}", *s3case.SMALL, "backup", "--format", format_)
+                    self.hbcore(*words, "-o", url, env=FIXED)
+                    piped = self.hbcore(*words, "-o", "-", env=FIXED).stdout
+                    self.assertEqual(self.objects()[url[len("s3://bucket/"):]], piped)
+                    self.assertEqual(self.service.uploads, {})
+                    self.assertFalse([key for key in self.objects() if s3case.MARK in key])
+                    target = self.dir / f"target-{format_}-{workers}"
+                    self.run_it("--set", f"backup.workers={workers}", "--home", target, "import", url, "--force")
+                    self.assert_same_tree(self.home, target)
+                    self.run_it("verify", url)
+
+    def test_few_requests(self):
+        """Whatever the size: list in at most 5, cat of one file in at most 7."""
+        self.make_large()
+        for number in range(300):
+            hb.write(self.home / f"many/{number}", str(number))
+        self.run_it(*s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        self.front.arm()
+        self.run_it("list", "s3://bucket/a.zip")
+        self.assertLessEqual(len(self.requests()), 5, self.requests())
+        self.front.arm()
+        self.assertEqual(self.run_it("cat", "s3://bucket/a.zip", "many/7").stdout, b"7")
+        self.assertLessEqual(len(self.requests()), 7, self.requests())
+
+    def test_a_small_one_is_one_request(self):
+        self.front.arm()
+        self.run_it("backup", "-o", "s3://bucket/a.zip")
+        self.assertEqual([request.split()[0] for request in self.requests() if not request.startswith("GET")], ["PUT"])
+
+    def test_presets(self):
+        self.make_large(s3case.COPIED)
+        self.make_old()
+        for _ in range(3):
+            self.front.arm()
+            done = self.run_it("--json", *s3case.SMALL, "backup", "--preset", "nightly")
+        made = self.summary(done)
+        self.assertGreaterEqual(made["reused_bytes"], 20 << 20)
+        self.assertTrue([request for request in self.requests() if request.endswith("copy")], self.requests())
+        self.assertEqual(len(self.archives()), 2)
+        self.assertEqual(len([key for key in self.objects() if key.endswith(".facts")]), 2)
+        self.assert_all_whole()
+        for key in self.archives():
+            self.run_it("verify", f"s3://bucket/{key}")
+
+    def test_a_copy_that_is_refused(self):
+        """Then the bytes are sent."""
+        self.make_large(s3case.COPIED)
+        self.make_old()
+        self.run_it(*s3case.SMALL, "backup", "--preset", "nightly")
+
+        def no_copies(request):
+            if "x-amz-copy-source" in request.headers:
+                raise Refused(403, "AccessDenied")
+        check = self.service.check
+        self.service.check = lambda request: (check(request), no_copies(request))
+        self.run_it(*s3case.SMALL, "backup", "--preset", "nightly")
+        self.assertEqual(len(self.archives()), 2)
+        self.assert_all_whole()
+
+    def test_lists_in_pages(self):
+        self.service.page = 3
+        for old in ("", "plain", "501"):
+            self.service.old = old
+            for _ in range(3):
+                self.run_it("backup", "--preset", "nightly")
+            self.assertEqual(len(self.archives()), 2, old)
+        self.service.objects["bucket", "n/nightly-\x07 +%41&ä.zip"] = next(iter(self.service.objects.values()))
+        self.run_it("backup", "--preset", "nightly")
+
+    def test_taken_names(self):
+        url = "s3://bucket/dir with space/+&=%41;ä.zip"
+        self.run_it("backup", "-o", url)
+        before = self.objects()
+        self.assertEqual(list(before), ["dir with space/+&=%41;ä.zip"])
+        self.run_it("backup", "-o", url, expect=1)
+        self.assertEqual(self.objects(), before)
+        hb.write(self.home / "config.yaml", b"other\n")
+        self.run_it("backup", "-o", url, "--replace")
+        self.assertEqual(self.run_it("cat", url, "config.yaml").stdout, b"other\n")
+
+    def test_exclusive(self):
+        """Two at once: the service refuses the second."""
+        self.service.exclusive = True
+        words = ("--set", "store:s3.exclusive=yes", *s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        self.run_it(*words)
+        for key, found in list(self.service.objects.items()):
+            del self.service.objects[key]
+            put = lambda request, key=key, found=found: self.service.objects.setdefault(key, found) if request.method in ("PUT", "POST") else None
+            self.front.before = put
+            self.run_it(*words, expect=1)
+            self.assertIs(self.service.objects[key], found)
+            self.make_large()
+            self.service.objects.pop(key)
+            self.run_it(*words, expect=1)
+            self.assertIs(self.service.objects[key], found)
+            self.assertEqual(self.service.uploads, {})
+
+    def test_what_is_not_there(self):
+        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://no-such/none.zip", b"NoSuchBucket"),
+                          ("s3://bucket", b"no object"), ("s3:///x", b"no bucket")):
+            self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
+        self.assertIn(b"NoSuchBucket", self.run_it("backup", "-o", "s3://no-such/a.zip", expect=1).stderr)
+
+    def test_replaced_while_it_is_read(self):
+        self.make_large()
+        self.run_it(*s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        self.make_large(12)
+        self.run_it(*s3case.SMALL, "backup", "-o", "s3://bucket/b.zip")
+        first, other = self.service.objects["bucket", "a.zip"], self.service.objects["bucket", "b.zip"]
+        self.front.arm()
+        self.run_it("verify", "s3://bucket/a.zip")
+        for at in range(2, len(self.requests()) + 1):
+            self.service.objects["bucket", "a.zip"] = first
+            count = [0]
+
+            def replace(_, at=at, count=count):
+                count[0] += 1
+                if count[0] == at:
+                    self.service.objects["bucket", "a.zip"] = other
+            self.front.before = replace
+            done = self.run_it("verify", "s3://bucket/a.zip", expect=1)
+            self.assertIn(b"it was replaced or removed while it was read", done.stderr, at)
+            self.front.before = None
+
+    def test_what_is_stored_with_it(self):
+        self.make_large()
+        key = os.urandom(32)
+        self.run_it("--set", "store:s3.storage-class=STANDARD_IA", "--set", "store:s3.encryption=kms", "--set",
+                    "store:s3.kms-key=alias/x", *s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        meta = dict(self.service.meta)["a.zip"]
+        self.assertEqual((meta["x-amz-storage-class"], meta["x-amz-server-side-encryption"],
+                          meta["x-amz-server-side-encryption-aws-kms-key-id"]), ("STANDARD_IA", "aws:kms", "alias/x"))
+        words = ("--set", "store:s3.encryption=customer", "--set", "store:s3.customer-key=env:KEY", "--set", "store:s3.requester-pays=yes")
+        env = {"KEY": base64.b64encode(key).decode()}
+        heard = []
+        self.front.before = lambda request: heard.append(request.headers)
+        self.run_it(*words, *s3case.SMALL, "backup", "-o", "s3://bucket/c.zip", env=env)
+        self.run_it(*words, "list", "s3://bucket/c.zip", env=env)
+        digest = base64.b64encode(hashlib.md5(key).digest()).decode()
+        self.assertTrue(all(row["x-amz-request-payer"] == "requester" for row in heard))
+        with_key = [row for row in heard if row.get("x-amz-server-side-encryption-customer-key") == env["KEY"]]
+        self.assertTrue(all(row["x-amz-server-side-encryption-customer-key-md5"] == digest for row in with_key))
+        self.assertGreaterEqual(len(with_key), 6)
+
+    def test_limits(self):
+        """11 MB at 6 MB a second take more than a second, each way; no more than that is asked of a clock here."""
+        self.make_large()
+        for words in (("store:s3.upload-limit=6M", "backup", "-o", "s3://bucket/a.zip"), ("store:s3.download-limit=6M", "verify", "s3://bucket/a.zip")):
+            start = os.times().elapsed
+            self.run_it("--set", words[0], *s3case.SMALL, *words[1:])
+            self.assertGreater(os.times().elapsed - start, 1.2)
+
+    def test_two_homes(self):
+        """In one directory; each removes its own."""
+        other = self.make_home("other")
+        for _ in range(3):
+            for home in (self.home, other):
+                self.run_it("--home", home, "backup", "--preset", "nightly")
+        self.assertEqual(len(self.archives()), 4)
+
+
+class Settings(s3case.Case):
+    def test_wrong_ones(self):
+        for words, said in ((("endpoint=ftp://x",), b"https://HOST"), (("secret-access-key=",), b"both halves"),
+                            (("credentials=command",), b"credentials-command"), (("encryption=customer",), b"customer-key"),
+                            (("kms-key=x",), b"encryption = kms"), (("part-size=1M",), b"part-size"),
+                            (("encryption=customer", "customer-key=text:AAAA"), b"base64")):
+            sets = [word for pair in words for word in ("--set", f"store:s3.{pair}")]
+            self.assertIn(said, self.run_it(*sets, "list", "s3://bucket/a.zip", expect=None).stderr, words)
+
+    def test_check(self):
+        self.assertIn(b"both halves", self.run_it("--set", "store:s3.secret-access-key=", "config", "check", expect=None).stderr)
+        self.front.arm()
+        self.run_it("config", "check")
+        self.assertEqual(self.requests(), [])
+
+    def test_show(self):
+        shown = self.run_it("plugins", "show", "s3").stdout
+        for key in (b"endpoint", b"secret-access-key", b"part-size", b"retry-time"):
+            self.assertIn(key, shown)
+
+
+class Credentials(s3case.Case):
+    def section(self):
+        return super().section().replace(f"secret-access-key = {SECRET}", "").replace("access-key-id = AKIDTEST:fake", "")
+
+    def try_it(self, *words, env=None, expect=0):
+        return self.run_it(*[word for row in words for word in ("--set", f"store:s3.{row}")], "backup", "--replace", "-o", "s3://bucket/a.zip",
+                           env={"AWS_EC2_METADATA_DISABLED": "true", **(env or {})}, expect=expect)
+
+    def test_environment(self):
+        self.try_it(env={"AWS_ACCESS_KEY_ID": self.service.access, "AWS_SECRET_ACCESS_KEY": SECRET})
+        self.service.token = "a token/+="
+        self.try_it(env={"AWS_ACCESS_KEY_ID": self.service.access, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": self.service.token})
+        done = self.try_it(env={"AWS_ACCESS_KEY_ID": self.service.access}, expect=1)
+        self.assertIn(b"the environment has no AWS_SECRET_ACCESS_KEY", done.stderr)
+
+    def test_file(self):
+        self.service.token = "t" * 1500
+        text = (f"; keys\n[default]\naws_access_key_id = wrong\naws_secret_access_key=wrong\n\n[ deep ]\naws_access_key_id={self.service.access}\n"
+                f"aws_secret_access_key = {SECRET} \naws_session_token = {self.service.token}\n[other]\n")
+        path = self.user / ".aws/credentials"
+        hb.write(path, text, 0o600)
+        self.try_it("profile=deep")
+        self.try_it(env={"AWS_PROFILE": "deep"})
+        self.assertIn(b"InvalidAccessKeyId", self.try_it(expect=1).stderr)
+        self.assertIn(b"the profile 'other' has no aws_access_key_id", self.try_it("profile=other", expect=1).stderr)
+        path.rename(self.dir / "elsewhere")
+        (self.dir / "elsewhere").chmod(0o644)
+        self.assertIn(b"others can read these keys", self.try_it(f"credentials-file={self.dir}/elsewhere", "profile=deep").stdout)
+        self.assertIn(b"there are no keys", self.try_it(expect=1).stderr)
+
+    def test_command(self):
+        keys = self.dir / "keys.json"
+        hb.write(keys, json.dumps({"Version": 1, "AccessKeyId": self.service.access, "SecretAccessKey": SECRET}))
+        self.try_it(f"credentials-command=cat {keys}")
+        self.assertIn(b"no such thing", self.try_it("credentials-command=sh -c \"echo no such thing >&2; exit 3\"", expect=1).stderr)
+        self.assertIn(b"printed no keys", self.try_it("credentials-command=echo {}", expect=1).stderr)
+
+    def test_expired_and_new(self):
+        """Keys that have expired are asked for again, once."""
+        counter = self.dir / "count"
+        script = self.dir / "script"
+        hb.write(script, f"#!/bin/sh\necho x >> {counter}\nn=$(wc -l < {counter})\n"
+                 f"echo '{{\"AccessKeyId\": \"{self.service.access}\", \"SecretAccessKey\": \"{SECRET}\", \"SessionToken\": \"token'$n'\"}}'\n", 0o755)
+        self.service.token = "token2"
+        self.try_it(f"credentials-command={script}")
+        self.assertEqual(counter.read_text(), "x\nx\n")
+        self.service.token = "another"
+        self.assertIn(b"ExpiredToken", self.try_it(f"credentials-command={script}", expect=1).stderr)
+
+    def test_metadata(self):
+        answers = {"/latest/api/token": "metadata-token", "/latest/meta-data/iam/security-credentials/": "role one\n",
+                   "/latest/meta-data/iam/security-credentials/role%20one": json.dumps(
+                       {"AccessKeyId": self.service.access, "SecretAccessKey": SECRET, "Token": "", "Expiration": "2099-01-01T00:00:00Z"})}
+        asked = []
+
+        class Metadata:
+            def handle(self, request):
+                asked.append((request.method, request.headers.get("x-aws-ec2-metadata-token")))
+                text = answers.get(request.path)
+                return Answer(404) if text is None else Answer(200, {}, text.encode())
+        front = s3case.Front(Metadata())
+        self.addCleanup(front.stop)
+        env = {"AWS_EC2_METADATA_DISABLED": None, "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{front.port}",
+               "http_proxy": "http://127.0.0.1:1", "no_proxy": f"127.0.0.1:{self.front.port}"}
+        self.try_it(env={**env, "http_proxy": None})
+        self.assertEqual(asked, [("PUT", None), ("GET", "metadata-token"), ("GET", "metadata-token")])
+        answers.clear()
+        self.assertIn(b"this machine has no role", self.try_it("credentials=metadata", env={**env, "http_proxy": None}, expect=1).stderr)
+        hb.write(self.dir / "token", "Bearer x\n")
+        answers["/keys"] = json.dumps({"AccessKeyId": self.service.access, "SecretAccessKey": SECRET})
+        self.try_it(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{front.port}/keys",
+                         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(self.dir / "token")})
+
+    def test_a_proxy_of_the_environment(self):
+        """What is asked for goes by way of it."""
+        env = {"AWS_ACCESS_KEY_ID": self.service.access, "AWS_SECRET_ACCESS_KEY": SECRET}
+        self.try_it("endpoint=http://storage.example", env={**env, "http_proxy": f"http://127.0.0.1:{self.front.port}"})
+        self.assertEqual(len(self.archives()), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
