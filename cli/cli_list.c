@@ -47,20 +47,21 @@ static void list_long(struct hb_reading *reading, size_t index)
     static const char letters[] = "rwxrwxrwx";
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
+    const struct hb_catalog_common *common = hb_catalog_common(catalog, index);
     char mode[11] = "?---------", stamp[32] = "-";
     mode[0] = member->type == HB_TYPE_DIRECTORY  ? 'd'
               : member->type == HB_TYPE_SYMLINK  ? 'l'
               : member->type == HB_TYPE_FILE     ? '-'
               : member->type == HB_TYPE_HARDLINK ? 'h'
                                                  : '?';
-    for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
-        if (member->mode & (0400u >> i))
+    for (int i = 0; i < 9 && (common->entry_flags & HB_ENTRY_HAS_MODE); i++)
+        if (common->mode & (0400u >> i))
             mode[i + 1] = letters[i];
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        add_special_bits(mode, member->mode);
+    if (common->entry_flags & HB_ENTRY_HAS_MODE)
+        add_special_bits(mode, common->mode);
     time_t seconds = hb_catalog_mtime_seconds(catalog, index);
     struct tm local;
-    if ((member->entry_flags & HB_ENTRY_HAS_MTIME) && localtime_r(&seconds, &local) != NULL)
+    if ((common->entry_flags & HB_ENTRY_HAS_MTIME) && localtime_r(&seconds, &local) != NULL)
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);
     HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(catalog, index));
     const char *link = hb_catalog_link(catalog, index);

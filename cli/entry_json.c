@@ -30,11 +30,12 @@ json_t *hb_json_planned(const struct hb_plan *plan, const struct hb_planned *pla
 json_t *hb_json_member(const struct hb_catalog *catalog, size_t index)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
+    const struct hb_catalog_common *common = hb_catalog_common(catalog, index);
     const char *link = hb_catalog_link(catalog, index);
     json_t *object = hb_json_entry(member->type, member->bytes);
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        json_object_set_new(object, "mode", json_integer(member->mode));
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME)
+    if (common->entry_flags & HB_ENTRY_HAS_MODE)
+        json_object_set_new(object, "mode", json_integer(common->mode));
+    if (common->entry_flags & HB_ENTRY_HAS_MTIME)
         add_mtime(object, hb_catalog_mtime_seconds(catalog, index), member->mtime_nanoseconds);
     if (link != NULL)
         hb_json_name(object, "link", link);

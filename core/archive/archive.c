@@ -192,6 +192,8 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
     uint64_t bytes =
         entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN ? entry->bytes : 0;
     char what[160], announced[24], allowed[24];
+    if (archive->catalog.commons.count >= HB_CATALOG_MOST_COMMONS)
+        return not_an_entry(archive, "has one owner, mode or reason too many", error);
     if (archive->catalog.count >= limits->entries) {
         snprintf(what, sizeof what, "has more than %llu entries",
                  (unsigned long long)limits->entries);

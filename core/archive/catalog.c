@@ -7,7 +7,9 @@
 
 enum { MOST_OF_A_REASON = 300 }; /* bytes */
 
-_Static_assert(sizeof(struct hb_catalog_member) == 32, "of each there may be millions");
+_Static_assert(sizeof(struct hb_catalog_member) == 24, "of each there may be millions");
+_Static_assert(sizeof(struct hb_catalog_common) == 16, "it is compared by its bytes");
+_Static_assert(HB_TYPE_SPECIAL < 1 << 3, "the bits of a type");
 
 /* Of `places`. */
 enum column { GROUP, TOKEN, STORED_BYTES, MTIME_SECONDS, COLUMNS };
@@ -56,9 +58,11 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     return kept;
 }
 
-static const struct hb_catalog_common *common_of(const struct hb_catalog *catalog, size_t index)
+static void set_common(struct hb_catalog *catalog, size_t index,
+                       const struct hb_catalog_common *common)
 {
-    return hb_interned_row(&catalog->commons, catalog->members[index].common);
+    catalog->members[index].common =
+        hb_intern(&catalog->commons, common, sizeof *common) & (HB_CATALOG_MOST_COMMONS - 1);
 }
 
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
@@ -72,13 +76,14 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
     *made = (struct hb_catalog_member){
         .path = keep_text(catalog, entry->path, entry->path_bytes) & ((1ULL << 40) - 1),
         .bytes = entry->bytes,
-        .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
-        .common =
-            hb_intern(&catalog->commons, &(struct hb_catalog_common){entry->uid, entry->gid, 0},
-                      sizeof(struct hb_catalog_common)),
-        .mode = entry->mode & 07777,
-        .type = entry->type & 0x7f,
+        .mtime_nanoseconds = (uint64_t)entry->mtime.tv_nsec & ((1u << 30) - 1),
+        .type = entry->type & 7,
         .linked = entry->link != NULL,
+    };
+    struct hb_catalog_common common = {
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .mode = entry->mode & 07777,
         .entry_flags = (uint8_t)entry->flags,
     };
     uint64_t place[COLUMNS] = {[MTIME_SECONDS] = (uint64_t)entry->mtime.tv_sec};
@@ -86,8 +91,9 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         place[GROUP] = member->group;
         place[TOKEN] = member->token;
         place[STORED_BYTES] = member->stored_bytes;
-        made->member_flags = (uint8_t)member->flags;
+        common.member_flags = (uint8_t)member->flags;
     }
+    set_common(catalog, catalog->count, &common);
     catalog->places.columns = COLUMNS;
     hb_numbers_add(&catalog->places, place);
     size_t bytes = make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
@@ -104,7 +110,6 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
 
 void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const char *why)
 {
-    struct hb_catalog_member *member = &catalog->members[index];
     size_t bytes = why == NULL ? 0 : strnlen(why, MOST_OF_A_REASON);
     HB_AUTO_FREE char *text =
         bytes == 0 ? hb_copy_text("cannot be decoded") : hb_copy_bytes(why, bytes);
@@ -113,14 +118,14 @@ void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const c
         catalog->whys = hb_resize(catalog->whys, last + 1, sizeof *catalog->whys);
         catalog->whys[catalog->why_count++] = keep_text(catalog, text, strlen(text));
     }
-    struct hb_catalog_common common = *common_of(catalog, index);
+    struct hb_catalog_common common = *hb_catalog_common(catalog, index);
     common.why = (uint32_t)catalog->why_count;
-    member->common = hb_intern(&catalog->commons, &common, sizeof common);
+    set_common(catalog, index, &common);
 }
 
 const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index)
 {
-    uint32_t why = common_of(catalog, index)->why;
+    uint32_t why = hb_catalog_common(catalog, index)->why;
     return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
@@ -149,7 +154,7 @@ const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
-    const struct hb_catalog_common *common = common_of(catalog, index);
+    const struct hb_catalog_common *common = hb_catalog_common(catalog, index);
     *entry = (struct hb_entry){
         .size = sizeof *entry,
         .type = member->type,
@@ -158,9 +163,9 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .link = hb_catalog_link(catalog, index),
         .bytes = member->bytes,
         .mtime = {.tv_sec = hb_catalog_mtime_seconds(catalog, index),
-                  .tv_nsec = member->mtime_nanoseconds},
-        .mode = member->mode,
-        .flags = member->entry_flags,
+                  .tv_nsec = (long)member->mtime_nanoseconds},
+        .mode = common->mode,
+        .flags = common->entry_flags,
         .uid = common->uid,
         .gid = common->gid,
         .index = index,
@@ -170,13 +175,12 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
 void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry,
                        struct hb_member *member)
 {
-    const struct hb_catalog_member *from = &catalog->members[index];
     uint64_t place[COLUMNS];
     hb_numbers_get(&catalog->places, index, place);
     hb_catalog_entry(catalog, index, entry);
     *member = (struct hb_member){
         .size = sizeof *member,
-        .flags = from->member_flags,
+        .flags = hb_catalog_common(catalog, index)->member_flags,
         .entry = entry,
         .group = place[GROUP],
         .token = place[TOKEN],

@@ -14,26 +14,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* There may be millions: 32 bytes each, and what stands in `places`. */
+/* There may be millions: 24 bytes each, and what stands in `places`. */
 struct hb_catalog_member {
     uint64_t bytes;
     uint64_t
         path : 40; /* offset into `text`; behind its NUL stands the link's target, if `linked` */
     uint64_t path_bytes : 24;
-    uint32_t mtime_nanoseconds;
-    uint32_t common; /* which of `commons` */
-    uint16_t mode;
-    uint8_t type : 7; /* enum hb_type */
-    uint8_t linked : 1;
-    uint8_t entry_flags;  /* enum hb_entry_flags */
-    uint8_t member_flags; /* enum hb_member_flags */
+    uint64_t mtime_nanoseconds : 30;
+    uint64_t common : 30; /* which of `commons` */
+    uint64_t type : 3;    /* enum hb_type */
+    uint64_t linked : 1;
 };
+
+/* Of `commons`; hb_archive_admit() sees to it that there are no more. */
+#define HB_CATALOG_MOST_COMMONS (1u << 30)
 
 /* What many members have in common. */
 struct hb_catalog_common {
     uint32_t uid;
     uint32_t gid;
     uint32_t why; /* 1 + which of `whys`; 0: its content can be decoded */
+    uint16_t mode;
+    uint8_t entry_flags;  /* enum hb_entry_flags */
+    uint8_t member_flags; /* enum hb_member_flags */
 };
 
 struct hb_catalog {
@@ -56,6 +59,12 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
 static inline const char *hb_catalog_path(const struct hb_catalog *catalog, size_t index)
 {
     return catalog->text + catalog->members[index].path;
+}
+
+static inline const struct hb_catalog_common *hb_catalog_common(const struct hb_catalog *catalog,
+                                                                size_t index)
+{
+    return hb_interned_row(&catalog->commons, (uint32_t)catalog->members[index].common);
 }
 
 /* Members that are stored together have the same group, and stand one after the other. */

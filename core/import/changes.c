@@ -9,7 +9,7 @@ static bool is_same(const struct hb_catalog *catalog, size_t index, const struct
 {
     const struct hb_catalog_member *member = &catalog->members[index];
     return member->type == HB_TYPE_FILE && S_ISREG(status->st_mode) &&
-           (member->entry_flags & HB_ENTRY_HAS_MTIME) &&
+           (hb_catalog_common(catalog, index)->entry_flags & HB_ENTRY_HAS_MTIME) &&
            (uint64_t)status->st_size == member->bytes &&
            status->st_mtim.tv_sec == hb_catalog_mtime_seconds(catalog, index) &&
            status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;

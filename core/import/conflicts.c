@@ -35,12 +35,12 @@ static bool lies_below(const char *path, const char *above)
 static void give_way(struct hb_report *report, struct hb_restore_plan *plan, size_t index)
 {
     const struct hb_catalog_member *members = plan->catalog->members;
-    struct hb_restore_row *row = &plan->rows[index];
-    row->action = HB_REPLACED;
+    size_t before = hb_planned_replaced(plan, index);
+    plan->rows[index].action = HB_REPLACED;
     hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
                   "a directory is in the way: the archive has other entries below this name");
-    if (row->replaces != 0 && members[row->replaces - 1].type == HB_TYPE_DIRECTORY)
-        plan->rows[row->replaces - 1].action = HB_SELECTED;
+    if (before != SIZE_MAX && members[before].type == HB_TYPE_DIRECTORY)
+        plan->rows[before].action = HB_SELECTED;
 }
 
 /* As most archives are: then neighbours tell, and no table of the names is made. */

@@ -5,7 +5,7 @@
 #include "files/access.h"
 #include <string.h>
 
-_Static_assert(sizeof(struct hb_restore_row) == 16, "of each there may be millions");
+_Static_assert(sizeof(struct hb_restore_row) == 12, "of each there may be millions");
 
 static void claimed_entry(const void *rows, size_t index, struct hb_entry *entry)
 {
@@ -26,6 +26,7 @@ void hb_restore_plan_clear(struct hb_restore_plan *plan)
     hb_claims_clear(&plan->claims);
     hb_path_table_clear(&plan->by_path);
     free(plan->rows);
+    free(plan->replacements);
     free(plan->wrapper);
     *plan = (struct hb_restore_plan){.catalog = plan->catalog};
 }
@@ -86,13 +87,14 @@ void hb_planned_drop_links(struct hb_restore_plan *plan, struct hb_report *repor
 uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint32_t umask)
 {
     const struct hb_restore_row *row = &plan->rows[index];
-    const struct hb_catalog_member *origin = &plan->catalog->members[row->origin];
+    const struct hb_catalog_common *origin = hb_catalog_common(plan->catalog, row->origin);
+    bool is_directory = plan->catalog->members[row->origin].type == HB_TYPE_DIRECTORY;
     if (row->mode != HB_MODE_IS_OPEN)
         return row->mode & 0777;
     if (origin->entry_flags & HB_ENTRY_HAS_MODE)
-        return origin->mode & (origin->type == HB_TYPE_DIRECTORY ? HB_DIRECTORY_MODES : 0777);
+        return origin->mode & (is_directory ? HB_DIRECTORY_MODES : 0777);
     uint32_t nobodys = origin->entry_flags & HB_ENTRY_READ_ONLY ? 0222 : 0;
-    return (origin->type == HB_TYPE_DIRECTORY ? 0777 : 0666) & ~umask & ~nobodys;
+    return (is_directory ? 0777 : 0666) & ~umask & ~nobodys;
 }
 
 static const char *path_of(const void *rows, size_t index, size_t *bytes)
@@ -105,6 +107,28 @@ size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index)
 {
     hb_path_table_reserve(&plan->by_path, plan->count, path_of, plan);
     return hb_path_table_put(&plan->by_path, index, path_of, plan);
+}
+
+void hb_planned_replace(struct hb_restore_plan *plan, size_t index, size_t before)
+{
+    size_t count = plan->replacement_count++;
+    plan->replacements = hb_resize(plan->replacements, count + 1, sizeof *plan->replacements);
+    plan->replacements[count] = (struct hb_replacement){index, before};
+}
+
+size_t hb_planned_replaced(const struct hb_restore_plan *plan, size_t index)
+{
+    size_t low = 0, high = plan->replacement_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (plan->replacements[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < plan->replacement_count && plan->replacements[low].index == index
+               ? plan->replacements[low].before
+               : SIZE_MAX;
 }
 
 size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path)

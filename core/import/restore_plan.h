@@ -39,19 +39,26 @@ struct hb_restore_row {
     uint32_t stage : 8; /* number of the stage where it waits (staging_mounts.h); of a directory:
                          * on the file system where it goes, or HB_NO_STAGE */
     uint32_t origin;    /* the member whose data, mode and time it gets: itself, but for links */
-    uint32_t replaces;  /* 1 + index of the earlier member with this path; 0: none */
     uint16_t mode;      /* what the filters want it to be, or HB_MODE_IS_OPEN */
     uint8_t action;     /* enum hb_action */
     bool not_included;  /* HB_UNWANTED, and not only because it is excluded */
+};
+
+/* A later member has the path of an earlier one. */
+struct hb_replacement {
+    size_t index;
+    size_t before;
 };
 
 struct hb_restore_plan {
     const struct hb_catalog *catalog;
     struct hb_restore_row *rows; /* one a member; NULL: nothing is planned yet */
     size_t count;
-    struct hb_claims claims;      /* of content plugins, on the rows by their paths here */
-    struct hb_path_table by_path; /* rows that were entered */
-    uint64_t files;               /* selected regular files */
+    struct hb_claims claims;             /* of content plugins, on the rows by their paths here */
+    struct hb_path_table by_path;        /* rows that were entered */
+    struct hb_replacement *replacements; /* sorted by `index` */
+    size_t replacement_count;
+    uint64_t files; /* selected regular files */
     uint64_t bytes;
     uint64_t
         unpacked;     /* bytes that come out of the archive; the others are copies for hard links */
@@ -123,6 +130,10 @@ uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint3
  * SIZE_MAX.
  */
 size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index);
+/* Notes that the row has the path of `before`; in the order of the rows. */
+void hb_planned_replace(struct hb_restore_plan *plan, size_t index, size_t before);
+/* The row that had its path before it, or SIZE_MAX. */
+size_t hb_planned_replaced(const struct hb_restore_plan *plan, size_t index);
 /* The row that was entered with this path, or SIZE_MAX. */
 size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path);
 /* The table is given back: as a rule nobody asks any more. And made again, of all rows. */

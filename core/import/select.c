@@ -262,7 +262,7 @@ static void take_path(struct hb_report *report, struct hb_restore_plan *plan, si
     if (before == SIZE_MAX)
         return;
     plan->rows[before].action = HB_REPLACED;
-    plan->rows[index].replaces = (uint32_t)before + 1;
+    hb_planned_replace(plan, index, before);
     if ((members[index].type != HB_TYPE_DIRECTORY || members[before].type != HB_TYPE_DIRECTORY) &&
         !hb_links_to_itself(plan, index))
         hb_report_add(report, HB_FOUND_NOTE, hb_planned_path(plan, index),

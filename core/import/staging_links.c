@@ -55,7 +55,8 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
         hb_staging_drop_link(staging, index);
         return HB_OK;
     }
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME)
+    if (hb_catalog_common(plan->catalog, plan->rows[index].origin)->entry_flags &
+        HB_ENTRY_HAS_MTIME)
         hb_set_mtime_at(stage_fd, name,
                         hb_catalog_mtime_seconds(plan->catalog, plan->rows[index].origin),
                         member->mtime_nanoseconds);

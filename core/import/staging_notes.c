@@ -18,13 +18,16 @@ struct noting {
     char *led_to;  /* where links lead it; NULL: nobody knows */
 };
 
-/* What is kept of a note: of neighbours much is the same. */
-enum column { WHAT, MODE, SECONDS, NANOSECONDS, INODE, BYTES, COLUMNS };
+/*
+ * What is kept of a note: of neighbours much is the same. FIRST is the row that it begins with; it
+ * holds up to the next one, so that a home in which nothing is takes one.
+ */
+enum column { FIRST, WHAT, MODE, SECONDS, NANOSECONDS, INODE, BYTES, COLUMNS };
 enum { HAS_CONTENT = 0x100 }; /* beside WHAT */
 
-static void keep(struct hb_numbers *notes, const struct hb_target_note *note)
+static void keep(struct hb_numbers *notes, size_t index, const struct hb_target_note *note)
 {
-    const uint64_t row[COLUMNS] = {
+    uint64_t row[COLUMNS] = {
         [WHAT] = note->what | (note->has_content ? HAS_CONTENT : 0u),
         [MODE] = note->mode,
         [SECONDS] = (uint64_t)note->seconds,
@@ -33,13 +36,32 @@ static void keep(struct hb_numbers *notes, const struct hb_target_note *note)
         [BYTES] = note->bytes,
     };
     notes->columns = COLUMNS;
+    if (notes->count > 0) {
+        uint64_t before[COLUMNS];
+        hb_numbers_get(notes, notes->count - 1, before);
+        row[FIRST] = before[FIRST];
+        if (memcmp(row, before, sizeof row) == 0)
+            return;
+    }
+    row[FIRST] = index;
     hb_numbers_add(notes, row);
 }
 
 static struct hb_target_note kept(const struct hb_staging *staging, size_t index)
 {
     uint64_t row[COLUMNS];
-    hb_numbers_get(&staging->notes, index, row);
+    size_t count = staging->notes.count, left_out = staging->plan->count - count;
+    size_t low = index > left_out ? index - left_out : 0; /* it is one from here on ... */
+    size_t high = index < count ? index + 1 : count;      /* ... before this one */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        hb_numbers_get(&staging->notes, middle, row);
+        if (row[FIRST] <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    hb_numbers_get(&staging->notes, low, row);
     return (struct hb_target_note){
         .what = (uint8_t)row[WHAT],
         .has_content = (row[WHAT] & HAS_CONTENT) != 0,
@@ -163,7 +185,7 @@ void hb_staging_note_targets(struct hb_staging *staging)
             note = note_row(&noting, path, i);
         else if (is_noted(plan, i)) /* there is nothing */
             note_way(&noting, path, i);
-        keep(&staging->notes, &note);
+        keep(&staging->notes, i, &note);
     }
     free(noting.missing);
     free(noting.led_to);
@@ -180,7 +202,7 @@ void hb_staging_note_renamed(struct hb_staging *staging)
         struct hb_target_note note = staging->renamed[i] != NULL
                                          ? note_row(&noting, staging->renamed[i], i)
                                          : kept(staging, i);
-        keep(&notes, &note);
+        keep(&notes, i, &note);
     }
     hb_numbers_clear(&staging->notes);
     staging->notes = notes;

@@ -22,7 +22,7 @@ int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd)
     const struct hb_restore_plan *plan = staging->plan;
     size_t origin = plan->rows == NULL ? index : plan->rows[index].origin;
     const struct hb_catalog_member *member = &plan->catalog->members[origin];
-    return member->entry_flags & HB_ENTRY_HAS_MTIME
+    return hb_catalog_common(plan->catalog, origin)->entry_flags & HB_ENTRY_HAS_MTIME
                ? hb_set_mtime(fd, hb_catalog_mtime_seconds(plan->catalog, origin),
                               member->mtime_nanoseconds)
                : 0;

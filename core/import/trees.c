@@ -371,7 +371,8 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
                      : 0;
     if (result != 0)
         return result;
-    return member->entry_flags & HB_ENTRY_HAS_MTIME
+    return hb_catalog_common(trees->plan->catalog, directory->member)->entry_flags &
+                   HB_ENTRY_HAS_MTIME
                ? hb_set_mtime_at(trees->stage->fd, path,
                                  hb_catalog_mtime_seconds(trees->plan->catalog, directory->member),
                                  member->mtime_nanoseconds)

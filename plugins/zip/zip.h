@@ -56,13 +56,21 @@ struct zip_writer {
     bool ended;                   /* its deflate stream has its last block */
 };
 
+/* Local headers that begin within 4 GiB. There may be millions: of each 4 bytes are kept. */
+struct zip_part {
+    uint64_t start; /* of the first one, from the start of the input */
+    size_t first;   /* its number, in the order in which they lie there */
+};
+
 struct zip_index {
     uint64_t start; /* of the central directory, from the start of the input */
     uint64_t bytes;
     uint64_t shift; /* bytes in front of the archive, which stored offsets do not count */
     uint64_t entries;
     uint64_t data_end;      /* where the last entry's data ends, as far as the directory tells */
-    uint64_t *starts;       /* of the local headers, ascending, from the start of the input */
+    uint32_t *starts;       /* of the local headers, ascending, within their parts */
+    struct zip_part *parts; /* see zip_index_start() */
+    size_t part_count;
     unsigned char *tails;   /* of each: the bytes of its descriptor, if we made it */
     uint64_t trailer_start; /* from the start of the input; 0: none was read */
     bool has_trailer;       /* as the last central header says */

@@ -195,6 +195,28 @@ static void count_entries(struct zip *zip, const struct hb_input *input, struct 
     index->entries = (cursor->number & ZIP_16_FULL) == stored ? cursor->number : stored;
 }
 
+static bool keep_starts(struct zip_index *index, const struct extent *extents, size_t count)
+{
+    index->starts = calloc(count + 1, sizeof *index->starts);
+    index->tails = calloc(count + 1, 1);
+    if (index->starts == NULL || index->tails == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t start = extents[i].start;
+        if (i == 0 || start - index->parts[index->part_count - 1].start > UINT32_MAX) {
+            struct zip_part *parts =
+                reallocarray(index->parts, index->part_count + 1, sizeof *parts);
+            if (parts == NULL)
+                return false;
+            index->parts = parts;
+            parts[index->part_count++] = (struct zip_part){.start = start, .first = i};
+        }
+        index->starts[i] = (uint32_t)(start - index->parts[index->part_count - 1].start);
+        index->tails[i] = extents[i].tail;
+    }
+    return true;
+}
+
 static int check_all(struct zip *zip, const struct hb_input *input)
 {
     struct zip_index *index = &zip->index;
@@ -215,15 +237,9 @@ static int check_all(struct zip *zip, const struct hb_input *input)
         status = check_overlap(zip, extents, count, sorted);
     if (status != HB_OK)
         goto out;
-    index->starts = calloc(count + 1, sizeof *index->starts);
-    index->tails = calloc(count + 1, 1);
-    if (index->starts == NULL || index->tails == NULL) {
+    if (!keep_starts(index, extents, count)) {
         status = zip_no_memory(zip);
         goto out;
-    }
-    for (size_t i = 0; i < count; i++) {
-        index->starts[i] = extents[i].start;
-        index->tails[i] = extents[i].tail;
     }
     index->data_end = count == 0 ? index->shift : extents[count - 1].end;
 out:
@@ -255,8 +271,22 @@ int zip_index_load(struct zip *zip, const struct hb_input *input)
 void zip_index_free(struct zip_index *index)
 {
     free(index->starts);
+    free(index->parts);
     free(index->tails);
     *index = (struct zip_index){0};
+}
+
+uint64_t zip_index_start(const struct zip_index *index, size_t number)
+{
+    size_t low = 0, high = index->part_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (index->parts[middle].first <= number)
+            low = middle;
+        else
+            high = middle;
+    }
+    return index->parts[low].start + index->starts[number];
 }
 
 uint64_t zip_index_next(const struct zip_index *index, uint64_t start)
@@ -264,12 +294,12 @@ uint64_t zip_index_next(const struct zip_index *index, uint64_t start)
     size_t low = 0, high = (size_t)index->entries;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (index->starts[middle] < start)
+        if (zip_index_start(index, middle) < start)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == index->entries || index->starts[low] != start)
+    if (low == index->entries || zip_index_start(index, low) != start)
         return 0;
-    return low + 1 < index->entries ? index->starts[low + 1] : index->start;
+    return low + 1 < index->entries ? zip_index_start(index, low + 1) : index->start;
 }

@@ -10,6 +10,8 @@ int zip_probe(void *self, const struct hb_input *input, const void *head, size_t
 /* Finds the central directory and checks all of it, once. HB_OK or HB_STATUS_FATAL. */
 int zip_index_load(struct zip *zip, const struct hb_input *input);
 void zip_index_free(struct zip_index *index);
+/* Where local header `number` begins, from the start of the input, in the order of the data. */
+uint64_t zip_index_start(const struct zip_index *index, size_t number);
 /* Where what follows the local header at `start` begins; 0: there is no such header. */
 uint64_t zip_index_next(const struct zip_index *index, uint64_t start);
 

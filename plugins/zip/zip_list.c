@@ -93,7 +93,7 @@ static bool is_program(const unsigned char first[4])
 static int look_in_front(struct zip *zip, const struct hb_input *input)
 {
     unsigned char first[4] = {0};
-    uint64_t bytes = zip->index.entries == 0 ? zip->index.start : zip->index.starts[0];
+    uint64_t bytes = zip->index.entries == 0 ? zip->index.start : zip_index_start(&zip->index, 0);
     bool another = false;
     if (bytes < ZIP_LOCAL_BYTES || (zip->index.told & ZIP_ODD_FRONT) != 0)
         return HB_OK;

@@ -7,6 +7,7 @@
  */
 #include "zip_span.h"
 
+#include "zip_index.h"
 #include "zip_layout.h"
 #include "zip_write.h"
 
@@ -21,8 +22,8 @@ int zip_span(void *self, const struct hb_member *first, const struct hb_member *
     uint64_t entries_end = index->trailer_start != 0 ? index->trailer_start : index->start;
     if (!index->loaded || from >= to || to > index->entries)
         return HB_STATUS_NOMATCH;
-    uint64_t end = to == index->entries ? entries_end : index->starts[to];
-    range->offset = index->starts[from];
+    uint64_t end = to == index->entries ? entries_end : zip_index_start(index, (size_t)to);
+    range->offset = zip_index_start(index, (size_t)from);
     range->bytes = end - range->offset;
     range->tail = index->tails[to - 1];
     return HB_OK;

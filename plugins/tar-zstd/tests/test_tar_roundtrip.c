@@ -397,11 +397,36 @@ static void cancelled(void **state)
     memory_free(&memory);
 }
 
+/* As that of two million entries: what is written is read. */
+static void large_trailer(void **state)
+{
+    enum { BYTES = 80 << 20 };
+    struct fake_host *fake = *state;
+    struct memory memory;
+    struct content content = {0};
+    struct sample sample = sample_file("f", "x", 1);
+    unsigned char *trailer = malloc(BYTES);
+    memset(trailer, 'T', BYTES);
+    memory_init(&memory, true);
+    assert_status(fake, write_archive(fake, "", &memory, &sample, 1, trailer, BYTES), HB_OK);
+    assert_status(fake, read_trailer(fake, &memory, &content), HB_OK);
+    assert_int_equal(content.trailer_bytes, BYTES);
+    assert_true(memcmp(content.trailer, trailer, BYTES) == 0);
+    content_free(&content);
+    assert_status(fake, read_by_walk(fake, &memory, false, &content), HB_OK);
+    assert_int_equal(content.trailer_bytes, BYTES);
+    assert_true(memcmp(content.trailer, trailer, BYTES) == 0);
+    content_free(&content);
+    memory_free(&memory);
+    free(trailer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_archive),
         cmocka_unit_test(no_trailer),
+        cmocka_unit_test(large_trailer),
         cmocka_unit_test(kinds),
         cmocka_unit_test(many_small_entries),
         cmocka_unit_test(sizes_around_the_frame),

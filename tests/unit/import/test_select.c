@@ -361,8 +361,10 @@ static void test_modes(void **state)
     (void)state;
     begin(&fixture, NULL);
     assert_int_equal(choose(&fixture, MEMBERS("f a", "d b", "f c"), NULL), HB_OK);
-    fixture.archive.catalog.members[2].entry_flags = HB_ENTRY_HAS_MODE;
-    fixture.archive.catalog.members[2].mode = 04751;
+    struct hb_interned *commons = &fixture.archive.catalog.commons;
+    const struct hb_catalog_common has_mode = {.mode = 04751, .entry_flags = HB_ENTRY_HAS_MODE};
+    fixture.archive.catalog.members[2].common =
+        hb_intern(commons, &has_mode, sizeof has_mode) & (HB_CATALOG_MOST_COMMONS - 1);
     assert_int_equal(hb_planned_mode(&fixture.plan, 0, 027), 0640);
     assert_int_equal(hb_planned_mode(&fixture.plan, 1, 027), 0750);
     assert_int_equal(hb_planned_mode(&fixture.plan, 2, 027), 0751); /* never setuid */
