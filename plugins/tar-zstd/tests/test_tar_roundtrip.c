@@ -157,6 +157,19 @@ static void sizes_around_the_frame(void **state)
     free(data);
 }
 
+/* Those of the usual size are decoded in one piece, larger ones as a stream. */
+static void large_frames(void **state)
+{
+    enum { BYTES = 13 << 20 };
+    unsigned char *data = noise(BYTES, 5);
+    memset(data + BYTES / 2, 'x', BYTES / 4);
+    struct sample samples[] = {sample_file("small", data, 1000), sample_file("large", data, BYTES),
+                               sample_file("after", data + 7, 5000)};
+    roundtrip(*state, "frame-size=4M", samples, 3);
+    roundtrip(*state, "frame-size=8M", samples, 3);
+    free(data);
+}
+
 static void names(void **state)
 {
     static char long_name[5001], exact[101], prefix[257], deep[400], bad[300], wide[3001];
@@ -430,6 +443,7 @@ int main(void)
         cmocka_unit_test(kinds),
         cmocka_unit_test(many_small_entries),
         cmocka_unit_test(sizes_around_the_frame),
+        cmocka_unit_test(large_frames),
         cmocka_unit_test(names),
         cmocka_unit_test(path_lengths),
         cmocka_unit_test(times_and_modes),
