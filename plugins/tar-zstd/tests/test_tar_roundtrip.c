@@ -437,22 +437,14 @@ static void large_trailer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(empty_archive),
-        cmocka_unit_test(no_trailer),
-        cmocka_unit_test(large_trailer),
-        cmocka_unit_test(kinds),
-        cmocka_unit_test(many_small_entries),
-        cmocka_unit_test(sizes_around_the_frame),
-        cmocka_unit_test(large_frames),
-        cmocka_unit_test(names),
-        cmocka_unit_test(path_lengths),
-        cmocka_unit_test(times_and_modes),
-        cmocka_unit_test(same_bytes_again),
-        cmocka_unit_test(skipped_entries),
-        cmocka_unit_test(length_of_headers),
-        cmocka_unit_test(huge_size),
-        cmocka_unit_test(refused_entries),
-        cmocka_unit_test(cancelled),
+        cmocka_unit_test(empty_archive),      cmocka_unit_test(no_trailer),
+        cmocka_unit_test(large_trailer),      cmocka_unit_test(kinds),
+        cmocka_unit_test(many_small_entries), cmocka_unit_test(sizes_around_the_frame),
+        cmocka_unit_test(large_frames),       cmocka_unit_test(names),
+        cmocka_unit_test(path_lengths),       cmocka_unit_test(times_and_modes),
+        cmocka_unit_test(same_bytes_again),   cmocka_unit_test(skipped_entries),
+        cmocka_unit_test(length_of_headers),  cmocka_unit_test(huge_size),
+        cmocka_unit_test(refused_entries),    cmocka_unit_test(cancelled),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
