@@ -23,11 +23,13 @@ static void name_callback(const struct call *call, const char *changed, bool qui
 static void name_suspects(struct hb_run *run, const char *changed, bool quiet)
 {
     HB_AUTO_FREE char *names = hb_copy_text("");
+    pthread_mutex_lock(&run->suspect_lock); /* other threads may add some */
     for (size_t i = 0; i < run->suspect_count; i++) {
         char *longer = hb_text("%s%s%s", names, i == 0 ? "" : ", ", run->suspects[i]);
         free(names);
         names = longer;
     }
+    pthread_mutex_unlock(&run->suspect_lock);
     hb_process_disturb();
     hb_run_explain(run, "one of the plugins %s changed %s, which none may; it is as before again",
                    names, changed);
