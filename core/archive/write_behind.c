@@ -5,11 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Together more than what a format gives at once (a frame of 4 MiB): else whoever decodes the next
- * one waits for most of this one to be written first.
- */
-enum { PIECES = 20, PIECE_BYTES = 256 << 10 };
+enum { PIECES = 4, PIECE_BYTES = 256 << 10 };
 
 struct piece {
     unsigned char *data;
@@ -25,10 +21,7 @@ struct hb_write_behind {
     pthread_cond_t changed;
     struct piece pieces[PIECES];
     unsigned first, count; /* those that are on their way */
-    /* Room for others. What was last used, and is in caches, is taken first. */
-    unsigned char *unused[PIECES];
-    unsigned unused_count;
-    bool ended; /* no more come */
+    bool ended;            /* no more come */
     int failure;
     unsigned char room[];
 };
@@ -49,7 +42,6 @@ static void done(struct hb_write_behind *behind, int result)
     pthread_mutex_lock(&behind->lock);
     if (behind->failure == 0)
         behind->failure = result;
-    behind->unused[behind->unused_count++] = behind->pieces[behind->first].data;
     behind->first = (behind->first + 1) % PIECES;
     behind->count--;
     pthread_cond_signal(&behind->changed);
@@ -73,7 +65,7 @@ struct hb_write_behind *hb_write_behind_begin(hb_write_behind_take take, void *c
         return NULL;
     *behind = (struct hb_write_behind){.take = take, .context = context};
     for (unsigned i = 0; i < PIECES; i++)
-        behind->unused[behind->unused_count++] = behind->room + (size_t)i * PIECE_BYTES;
+        behind->pieces[i].data = behind->room + (size_t)i * PIECE_BYTES;
     pthread_mutex_init(&behind->lock, NULL);
     pthread_cond_init(&behind->changed, NULL);
     if (pthread_create(&behind->thread, NULL, take_all, behind) == 0)
@@ -87,16 +79,17 @@ struct hb_write_behind *hb_write_behind_begin(hb_write_behind_take take, void *c
 static int put_piece(struct hb_write_behind *behind, const struct piece *piece)
 {
     pthread_mutex_lock(&behind->lock);
-    while (behind->unused_count == 0)
+    while (behind->count == PIECES)
         pthread_cond_wait(&behind->changed, &behind->lock);
-    unsigned char *data = behind->unused[--behind->unused_count];
+    struct piece *to = &behind->pieces[(behind->first + behind->count) % PIECES];
     pthread_mutex_unlock(&behind->lock);
     if (piece->bytes > 0)
-        memcpy(data, piece->data, piece->bytes);
+        memcpy(to->data, piece->data, piece->bytes);
+    to->bytes = piece->bytes;
+    to->offset = piece->offset;
+    to->before = piece->before;
     pthread_mutex_lock(&behind->lock);
-    struct piece *to = &behind->pieces[(behind->first + behind->count++) % PIECES];
-    *to = *piece;
-    to->data = data;
+    behind->count++;
     int failure = behind->failure;
     pthread_cond_signal(&behind->changed);
     pthread_mutex_unlock(&behind->lock);

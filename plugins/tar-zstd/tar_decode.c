@@ -13,9 +13,6 @@
 
 #include <string.h>
 
-/* A frame of so much is read and decoded in one piece, which spares a copy; ours have 4 MiB. */
-enum { WHOLE_BYTES = 5 << 20 };
-
 struct target {
     const struct hb_member *member;
     const struct hb_output *output;
@@ -141,7 +138,7 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
     uint64_t end = decoding->table->frames[frame + 1].tar_offset;
     bool full = false;
     while (in->pos < in->size || full) {
-        ZSTD_outBuffer out = {.dst = worker->output.data, .size = worker->output.capacity};
+        ZSTD_outBuffer out = {.dst = worker->output, .size = ZSTD_DStreamOutSize()};
         if (*expected == 0)
             return bad_frame(decoding, frame, "the frame is shorter than the seek table says");
         *expected = ZSTD_decompressStream(worker->decompressor, &out, in);
@@ -150,7 +147,7 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
         if (out.pos > end - decoding->position)
             return bad_frame(decoding, frame, "the frame holds more than the seek table says");
         full = *expected != 0 && out.pos == out.size;
-        int status = consume(decoding, worker->output.data, out.pos);
+        int status = consume(decoding, worker->output, out.pos);
         if (status != HB_OK)
             return status;
     }
@@ -170,42 +167,26 @@ static int check_checksum(const struct decoding *decoding, size_t frame)
     return HB_OK;
 }
 
-/* Room for the frame, or for pieces of it: *step, of what is stored. */
-static int make_room(const struct decoding *decoding, size_t frame, size_t *step)
-{
-    const struct tar_frame *at = &decoding->table->frames[frame];
-    struct tar_worker *worker = decoding->worker;
-    uint64_t stored = at[1].file_offset - at->file_offset, raw = at[1].tar_offset - at->tar_offset;
-    bool whole = stored <= WHOLE_BYTES && raw <= WHOLE_BYTES;
-    size_t room = ZSTD_DStreamOutSize();
-    *step = ZSTD_DStreamInSize();
-    if (whole && stored > *step)
-        *step = (size_t)stored;
-    if (whole && raw > room)
-        room = (size_t)raw;
-    return tar_buffer_reserve(&worker->input, *step) && tar_buffer_reserve(&worker->output, room)
-               ? HB_OK
-               : tar_no_memory(decoding->tar->host);
-}
-
 /* One frame to its end, where its checksum stands. */
 static int decode_frame(struct decoding *decoding, size_t frame)
 {
     const struct tar_frame *at = &decoding->table->frames[frame];
     struct tar_worker *worker = decoding->worker;
     uint64_t offset = at->file_offset, end = at[1].file_offset;
-    size_t expected = 1, step;
-    int status = make_room(decoding, frame, &step);
+    size_t expected = 1;
+    int status = HB_OK;
     ZSTD_DCtx_reset(worker->decompressor, ZSTD_reset_session_only);
     decoding->position = at->tar_offset;
     while (status == HB_OK && offset < end) {
-        size_t bytes = end - offset < step ? (size_t)(end - offset) : step;
+        size_t bytes = ZSTD_DStreamInSize();
+        if (bytes > end - offset)
+            bytes = (size_t)(end - offset);
         if (decoding->tar->host->cancelled(decoding->tar->host))
             return HB_STATUS_CANCELLED;
-        status = tar_read_exactly(decoding->input, worker->input.data, bytes, offset);
+        status = tar_read_exactly(decoding->input, worker->input, bytes, offset);
         if (status == HB_STATUS_NOMATCH)
             return bad_frame(decoding, frame, "the archive ends there");
-        ZSTD_inBuffer in = {.src = worker->input.data, .size = bytes};
+        ZSTD_inBuffer in = {.src = worker->input, .size = bytes};
         if (status == HB_OK)
             status = unpack(decoding, frame, &in, &expected);
         offset += bytes;
@@ -222,7 +203,13 @@ static int prepare(const struct tar_zstd *tar, struct tar_worker *worker)
         if (worker->decompressor != NULL)
             ZSTD_DCtx_setParameter(worker->decompressor, ZSTD_d_windowLogMax, TAR_WINDOW_LOG_MAX);
     }
-    return worker->decompressor == NULL ? tar_no_memory(tar->host) : HB_OK;
+    if (worker->input == NULL)
+        worker->input = malloc(ZSTD_DStreamInSize());
+    if (worker->output == NULL)
+        worker->output = malloc(ZSTD_DStreamOutSize());
+    if (worker->decompressor == NULL || worker->input == NULL || worker->output == NULL)
+        return tar_no_memory(tar->host);
+    return HB_OK;
 }
 
 static int by_offset(const void *left, const void *right)

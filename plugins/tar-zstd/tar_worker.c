@@ -23,7 +23,7 @@ void tar_worker_destroy(void *self, void *state)
     ZSTD_freeDCtx(worker->decompressor);
     tar_buffer_free(&worker->header);
     tar_buffer_free(&worker->lengths);
-    tar_buffer_free(&worker->input);
-    tar_buffer_free(&worker->output);
+    free(worker->input);
+    free(worker->output);
     free(worker);
 }

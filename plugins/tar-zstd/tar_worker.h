@@ -9,9 +9,10 @@
 struct tar_worker {
     ZSTD_CCtx *compressor;
     ZSTD_DCtx *decompressor;
-    struct tar_buffer header;        /* encode: of all entries in the unit; decode: of one */
-    struct tar_buffer lengths;       /* size_t of each header in it */
-    struct tar_buffer input, output; /* decode: a frame, or pieces of it */
+    struct tar_buffer header;  /* encode: of all entries in the unit; decode: of one */
+    struct tar_buffer lengths; /* size_t of each header in it */
+    unsigned char *input;      /* ZSTD_DStreamInSize() */
+    unsigned char *output;     /* ZSTD_DStreamOutSize() */
 };
 
 void *tar_worker_create(void *self);
