@@ -255,8 +255,8 @@ class Whole(Odd):
         self.check_all()
 
     def test_urls(self):
-        done = self.run_it("backup", "-o", "s3://bucket/x.zip", expect=2)
-        self.assertIn(b"no store is called 's3'", done.stderr)
+        done = self.run_it("backup", "-o", "gs://bucket/x.zip", expect=2)
+        self.assertIn(b"no store is called 'gs'", done.stderr)
         self.assertIn(b"off://, odd://", done.stderr)
         done = self.run_it("list", "nowhere://x", expect=2)
         self.assertIn(b"no store is called 'nowhere'", done.stderr)

@@ -168,7 +168,7 @@ class Replaced(Retention):
         self.make(path)
         good = path.read_bytes()
         self.grow(self.home / "state.db")
-        done = self.hbcore("--home", self.home, "backup", "-o", path, expect=None)
+        done = self.hbcore("--home", self.home, "--set", "content:sqlite.snapshot=copy", "backup", "-o", path, expect=None)
         self.assertIn(done.returncode, (1, 3), self.describe(done))
         self.assertTrue(path.read_bytes() == good, f"it was replaced\n{self.describe(done)}")
         self.assertIn(b"state.db", self.hbcore("list", path).stdout.split())
