@@ -76,7 +76,7 @@ static int conclude(struct hb_session *session, int code)
 static int list(struct hb_session *session)
 {
     struct listing listing = {.cli = session->cli};
-    hb_loader_each(hb_config_loader(session->config), list_one, &listing);
+    hb_loader_each(hb_config_loader(session->config), 0, list_one, &listing);
     return conclude(session, listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE);
 }
 

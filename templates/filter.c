@@ -88,6 +88,9 @@ static const struct hb_plugin plugin = {
     .ops = &ops,
 };
 
+/* So that the host need not load it to know it. */
+HB_PLUGIN_KIND(HB_KIND_FILTER);
+
 /* The one symbol that is exported. */
 HB_EXPORT const struct hb_plugin *hb_plugin_v1(void)
 {

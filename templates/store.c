@@ -347,6 +347,9 @@ static const struct hb_plugin plugin = {
     .ops = &ops,
 };
 
+/* So that the host need not load it to know it. */
+HB_PLUGIN_KIND(HB_KIND_STORE);
+
 /* The one symbol; hbcore/plugin.h declares it so that it can be seen from outside. */
 const struct hb_plugin *hb_plugin_v1(void)
 {

@@ -434,7 +434,7 @@ static void load_all(struct hb_load *load, const char *data, size_t bytes, const
     for (size_t i = 0; i < load->ini->count; i++)
         make_section(load, &load->ini->sections[i]);
     if (load->file == NULL)
-        hb_loader_each(load->config->loader, add_content, load);
+        hb_loader_each(load->config->loader, HB_KIND_CONTENT, add_content, load);
 }
 
 /* What others know to be wrong: with its line in front, or behind those of the file. */

@@ -87,7 +87,7 @@ void hb_format_list(const struct hb_config *config, struct hb_format_list *list)
     *list = (struct hb_format_list){0};
     while ((section = hb_config_next(config, HB_KIND_FORMAT, section)) != NULL)
         append(list, section, NULL);
-    hb_loader_each(hb_config_loader(config), append_library, list);
+    hb_loader_each(hb_config_loader(config), HB_KIND_FORMAT, append_library, list);
 }
 
 void hb_format_list_clear(struct hb_format_list *list)

@@ -19,12 +19,18 @@
 #include "files/io.h"
 #include <elf.h>
 #include <errno.h>
+#include <hbcore/plugin.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_HEADERS = 512, MOST_DYNAMIC = 65536, PAGE = 65536 /* the largest */ };
+enum {
+    MOST_HEADERS = 512,
+    MOST_DYNAMIC = 65536,
+    MOST_NOTES = 4096,
+    PAGE = 65536 /* the largest */
+};
 
 /* This program's own header: the linker places it. */
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
@@ -346,6 +352,61 @@ static int check_dynamic(const struct elf *elf, struct hb_error *error)
         !relocations_are_right(elf, dynamic, DT_JMPREL, DT_PLTRELSZ))
         return damaged(elf, "its dynamic section points beyond its end", error);
     return HB_OK;
+}
+
+/* ---- notes --------------------------------------------------------------------------------- */
+
+/* Rows of (bytes of the owner, bytes of the value, type), owner, value, each padded to 4. */
+static uint32_t kind_in(const unsigned char *notes, size_t bytes)
+{
+    for (size_t at = 0; bytes - at >= sizeof(Elf64_Nhdr);) {
+        Elf64_Nhdr row;
+        struct hb_plugin_note note;
+        memcpy(&row, notes + at, sizeof row);
+        memcpy(&note, notes + at, bytes - at < sizeof note ? bytes - at : sizeof note);
+        if (bytes - at >= sizeof note && row.n_namesz == sizeof HB_PLUGIN_NOTE_OWNER &&
+            row.n_descsz == sizeof note.value && row.n_type == HB_PLUGIN_NOTE_KIND &&
+            memcmp(note.owner, HB_PLUGIN_NOTE_OWNER, sizeof HB_PLUGIN_NOTE_OWNER) == 0)
+            return note.value;
+        uint64_t next = sizeof row + ((uint64_t)row.n_namesz + 3) / 4 * 4 +
+                        ((uint64_t)row.n_descsz + 3) / 4 * 4;
+        if (next > bytes - at)
+            break;
+        at += next;
+    }
+    return 0;
+}
+
+static uint32_t kind_of(const struct elf *elf)
+{
+    unsigned char notes[MOST_NOTES];
+    for (size_t i = 0; i < elf->segment_count; i++) {
+        const Elf64_Phdr *segment = &elf->segments[i];
+        if (segment->p_type != PT_NOTE || segment->p_align > 4 ||
+            segment->p_filesz > sizeof notes ||
+            hb_read_all_at(elf->fd, notes, segment->p_filesz, segment->p_offset) !=
+                (int64_t)segment->p_filesz)
+            continue;
+        uint32_t kind = kind_in(notes, segment->p_filesz);
+        if (kind != 0)
+            return kind;
+    }
+    return 0;
+}
+
+uint32_t hb_elf_kind(int fd)
+{
+    struct stat status;
+    struct hb_error ignored; /* who loads it is told */
+    struct elf elf = {.fd = fd, .path = ""};
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return 0;
+    elf.bytes = (uint64_t)status.st_size;
+    uint32_t kind = 0;
+    if (check_header(&elf, &ignored) == HB_OK && read_segments(&elf, &ignored) == HB_OK)
+        kind = kind_of(&elf);
+    free(elf.segments);
+    return kind;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

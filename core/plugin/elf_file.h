@@ -4,6 +4,13 @@
 #define HB_ELF_FILE_H
 
 #include "base/error.h"
+#include <stdint.h>
+
+/*
+ * The kind of plugin that the file says it is (HB_PLUGIN_KIND of hbcore/plugin.h); 0: it does not
+ * say, or cannot be read. Its word alone: the descriptor decides.
+ */
+uint32_t hb_elf_kind(int fd);
 
 /*
  * Checks an open file before dlopen() sees it: kind, machine, and that all that its headers speak

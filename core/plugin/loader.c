@@ -268,6 +268,21 @@ static int is_still(int fd, const char *path, struct hb_error *error)
     return HB_STATUS_FATAL;
 }
 
+static int check_note(int fd, const char *path, uint32_t kind, struct hb_error *error)
+{
+    uint32_t noted = hb_elf_kind(fd);
+    if (noted == 0 || noted == kind)
+        return HB_OK;
+    const char *name = hb_kind_name(noted);
+    hb_error_set(error, HB_STATUS_FATAL,
+                 "plugin %s: contradicts itself: by its note it is a plugin of %s kind%s%s, by its "
+                 "descriptor it is a %s plugin",
+                 path, name == NULL ? "an unknown" : "the", name == NULL ? "" : " ",
+                 name == NULL ? "" : name, hb_kind_name(kind));
+    hb_error_hint(error, "its author has to correct HB_PLUGIN_KIND()");
+    return HB_STATUS_FATAL;
+}
+
 /* Its constructors run, and its own function, under the name of its file. */
 static int map(int fd, const char *path, const char *stem, const struct hb_plugin **plugin,
                struct hb_error *error)
@@ -288,7 +303,9 @@ static int map(int fd, const char *path, const char *stem, const struct hb_plugi
         return HB_STATUS_FATAL;
     }
     *plugin = function();
-    return hb_descriptor_check(*plugin, path, stem, error);
+    return hb_descriptor_check(*plugin, path, stem, error) == HB_OK
+               ? check_note(fd, path, (*plugin)->kind, error)
+               : HB_STATUS_FATAL;
 }
 
 static int load(const char *path, const char *stem, const struct hb_plugin **plugin,
@@ -492,6 +509,16 @@ static void try_these(struct hb_loader *loader, char **paths, size_t count)
     free(rows);
 }
 
+/* It is not loaded yet, and says that it is of another kind. 0: any will do. */
+static bool is_of_no_use(const struct hb_loader *loader, const char *path, enum hb_kind kind)
+{
+    if (kind == 0 || loaded(loader, path) != NULL)
+        return false;
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    uint32_t noted = fd < 0 ? 0 : hb_elf_kind(fd);
+    return noted != 0 && noted != (uint32_t)kind;
+}
+
 /* Those that nothing is known of yet. */
 static void try_all(struct hb_loader *loader, const struct names *names)
 {
@@ -512,13 +539,30 @@ void hb_loader_try(struct hb_loader *loader, const char *path)
         try_these(loader, &full, 1);
 }
 
-int hb_loader_each(struct hb_loader *loader,
+/* Takes out what is_of_no_use(). */
+static void keep_useful(const struct hb_loader *loader, struct names *names, enum hb_kind kind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (is_of_no_use(loader, names->paths[i], kind)) {
+            free(names->names[i]);
+            free(names->paths[i]);
+            continue;
+        }
+        names->names[kept] = names->names[i];
+        names->paths[kept++] = names->paths[i];
+    }
+    names->count = kept;
+}
+
+int hb_loader_each(struct hb_loader *loader, enum hb_kind kind,
                    int (*each)(void *context, const char *path, const struct hb_library *library,
                                const struct hb_error *error),
                    void *context)
 {
     struct names names = find_names(loader);
     int status = 0;
+    keep_useful(loader, &names, kind);
     try_all(loader, &names);
     for (size_t i = 0; status == 0 && i < names.count; i++) {
         const struct hb_library *library = NULL;

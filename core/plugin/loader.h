@@ -50,8 +50,10 @@ char *hb_loader_shadowed(const struct hb_loader *loader, const struct hb_library
 /*
  * Every *.so on the search path, by name, the first of a name only. `each` gets the library, or
  * NULL and why it cannot be used. Stops and returns what `each` returns when that is not 0.
+ * `kind`: what says that it is of another kind is left out, and not loaded; 0: nothing is. Others
+ * may still come, from those that do not say.
  */
-int hb_loader_each(struct hb_loader *loader,
+int hb_loader_each(struct hb_loader *loader, enum hb_kind kind,
                    int (*each)(void *context, const char *path, const struct hb_library *library,
                                const struct hb_error *error),
                    void *context);

@@ -101,7 +101,7 @@ static int unknown(const struct hb_config *config, const char *scheme, const cha
     const struct hb_section *section = NULL;
     while ((section = hb_config_next(config, HB_KIND_STORE, section)) != NULL)
         add_known(&known, section->label);
-    hb_loader_each(hb_config_loader(config), add_plugin, &known);
+    hb_loader_each(hb_config_loader(config), HB_KIND_STORE, add_plugin, &known);
     hb_error_set(error, HB_STATUS_FATAL, "%s: no store is called '%s'", url, scheme);
     if (strcmp(scheme, "file") == 0)
         hb_error_hint(error, "a file: URL is one of this machine: file:///DIRECTORY/NAME");

@@ -203,6 +203,8 @@ static const struct hb_plugin plugin = {
     .ops = &ops,
 };
 
+HB_PLUGIN_KIND(HB_KIND_FILTER);
+
 const struct hb_plugin *hb_plugin_v1(void)
 {
     return &plugin;

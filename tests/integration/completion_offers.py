@@ -128,7 +128,7 @@ class Completion(hb.Case):
         """{line: offered words} of a script that reads lines and answers after '== LINE'."""
         done = subprocess.run([*interpreter], input="".join(f"{line}\n" for line in lines),
                               text=True, capture_output=True, timeout=240, check=False,
-                              env=self.environment(PATH=self.path), cwd=self.dir)
+                              env=self.environment(**hb.WITHOUT_TLS, PATH=self.path), cwd=self.dir)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout[-2000:])
         found = {}
         for line in done.stdout.splitlines():
@@ -286,7 +286,7 @@ class Completion(hb.Case):
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(self.dir)
-            os.execvpe(shell[0], shell, self.environment(PATH=self.path, TERM="dumb"))
+            os.execvpe(shell[0], shell, self.environment(**hb.WITHOUT_TLS, PATH=self.path, TERM="dumb"))
         self.addCleanup(os.close, terminal)
         self.addCleanup(self.end, pid)
         seen = b""

@@ -48,7 +48,8 @@ SANITIZER_OPTIONS = {
     "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
 }
-# GCC 12's leak checker crashes now and then in that of what libcurl loads. (Without it, it writes to a pipe.)
+# For commands that load every plugin: GCC 12's leak checker crashes now and then in the thread-local memory of what
+# libcurl loads. (Without it, it writes to a pipe, which would be counted as a call.)
 WITHOUT_TLS = {"LSAN_OPTIONS": SANITIZER_OPTIONS["LSAN_OPTIONS"] + ":use_tls=0"}
 SANITIZER_WORDS = re.compile(
     rb"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:", re.ASCII)
@@ -317,7 +318,8 @@ class Case(unittest.TestCase):
         command = self.command(*arguments)
         if input is None and "stdin" not in keywords:
             keywords["stdin"] = subprocess.DEVNULL
-        done = subprocess.run(command, input=input, env=self.environment(**{**WITHOUT_TLS, **(env or {})}),
+        changes = {**(WITHOUT_TLS if arguments[:1] == ("plugins",) else {}), **(env or {})}
+        done = subprocess.run(command, input=input, env=self.environment(**changes),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=240, check=False, **keywords)
         self.assert_clean(done)

@@ -42,6 +42,13 @@ static const struct hb_plugin plugin = {
     .create = create,
 #endif
     .ops = &ops };
+#ifdef NOTE
+HB_PLUGIN_KIND(NOTE);
+#endif
+#ifdef LOADED
+#include <stdio.h>
+__attribute__((constructor)) static void loaded(void) { fclose(fopen(LOADED, "w")); }
+#endif
 #ifndef NO_SYMBOL
 const struct hb_plugin *hb_plugin_v1(void) { (void)create; return &plugin; }
 #else
@@ -56,6 +63,8 @@ BROKEN = {
     "missing callback": (["-DNO_WALK"], ["walk"]),
     "missing create": (["-DNO_CREATE"], ["create"]),
     "no symbol": (["-DNO_SYMBOL"], ["hb_plugin_v1"]),
+    "a note of another kind": (["-DNOTE=HB_KIND_STORE"], ["contradicts itself", "note", "store", "format"]),
+    "a note of a kind to come": (["-DNOTE=4711"], ["contradicts itself", "unknown", "format"]),
     "needs a newer host": (["-DHOST_SIZE=9999"], ["newer"]),
 }
 
@@ -98,6 +107,27 @@ class PluginErrors(hb.Case):
     def test_a_whole_one_is_accepted(self):
         self.build()
         self.use(0, "--format", "broken")
+
+    def test_what_is_of_no_use_is_not_loaded(self):
+        """What says that it is of another kind than the one looked for; not what is of it, or does not say."""
+        loaded = self.dir / "loaded"
+        for note, expected in ((["-DNOTE=HB_KIND_STORE"], False), (["-DNOTE=HB_KIND_HOOK"], False),
+                               (["-DNOTE=4711"], False), (["-DNOTE=HB_KIND_FORMAT"], True), ([], True)):
+            with self.subTest(note=note):
+                self.build(f'-DLOADED="{loaded}"', *note)
+                self.use(0, "--format", "zip")
+                self.assertEqual(loaded.exists(), expected)
+                loaded.unlink(missing_ok=True)
+
+    def test_notes_that_are_damaged(self):
+        """Whatever stands there, nothing is read beyond it, and the plugin is loaded or refused."""
+        self.build("-DNOTE=HB_KIND_FORMAT")
+        whole = self.file.read_bytes()
+        at = whole.index(b"hbcore\0\0") - 12
+        for offset, value in ((0, 0xffffffff), (0, 0), (0, 0x7ffffffd), (4, 0xffffffff), (4, 0xfffffffd), (8, 7)):
+            with self.subTest(offset=offset, value=value):
+                self.file.write_bytes(whole[:at + offset] + value.to_bytes(4, "little") + whole[at + offset + 4:])
+                self.use(0, "--format", "broken")
 
     def test_each(self):
         for name, (flags, words) in BROKEN.items():

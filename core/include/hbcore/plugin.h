@@ -146,4 +146,26 @@ HB_EXPORT const struct hb_plugin *hb_plugin_v1(void);
 #ifdef __cplusplus
 }
 #endif
+
+/*
+ * HB_PLUGIN_KIND(HB_KIND_STORE); once, outside of functions, of C or C++: the kind also as a note
+ * of the file (elf(5), SHT_NOTE; owner "hbcore", type 1, the number in 4 bytes). The host reads it
+ * without loading the plugin, and leaves out what it has no use for: who makes an archive in a
+ * directory does not load what a store in a network needs. A plugin without it is loaded to be
+ * asked; one whose note contradicts its descriptor is refused.
+ */
+#define HB_PLUGIN_NOTE_OWNER "hbcore"
+#define HB_PLUGIN_NOTE_KIND  1
+struct hb_plugin_note {
+    uint32_t owner_bytes, value_bytes, type;
+    char owner[8];
+    uint32_t value;
+};
+HB_LAYOUT(struct hb_plugin_note, owner, 12);
+HB_SIZEOF(struct hb_plugin_note, 24);
+#define HB_PLUGIN_KIND(kind)                                                                       \
+    __attribute__((section(".note.hbcore"), used,                                                  \
+                   aligned(4))) static const struct hb_plugin_note hb_plugin_note_of_kind = {      \
+        sizeof HB_PLUGIN_NOTE_OWNER, 4, HB_PLUGIN_NOTE_KIND, HB_PLUGIN_NOTE_OWNER, kind}
+
 #endif

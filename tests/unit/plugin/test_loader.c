@@ -217,11 +217,11 @@ static int count_one(void *context, const char *path, const struct hb_library *l
 static void test_each(void **state)
 {
     struct seen seen = {0};
-    assert_int_equal(hb_loader_each(*state, count_one, &seen), 0);
+    assert_int_equal(hb_loader_each(*state, 0, count_one, &seen), 0);
     assert_int_equal(seen.usable, 5);
     assert_int_equal(seen.broken, sizeof bads / sizeof *bads);
     seen = (struct seen){.stop_after = 3};
-    assert_int_equal(hb_loader_each(*state, count_one, &seen), 7);
+    assert_int_equal(hb_loader_each(*state, 0, count_one, &seen), 7);
     assert_int_equal(seen.usable + seen.broken, 3);
 }
 
