@@ -39,6 +39,11 @@ LACK = [str(pathlib.Path(os.environ["HBCORE_BUILD"]) / "tests/hb-fault")]
 
 # Of how many runs one looks for leaks: to look takes a quarter of the time of a short one.
 LEAKS_IN_ONE_OF = 1 if FULL else 3
+# Of the tests of a file those whose number, divided by OF, leaves one of SHARE: "0/3", "1,2/3". A build with sanitizers,
+# which take long, does one part, and the one without the rest. HBCORE_WHOLE=1: all, whatever it says.
+WHOLE = FULL or os.environ.get("HBCORE_WHOLE", "") == "1"
+SHARE, OF = ("0/1" if WHOLE else os.environ.get("HBCORE_PART", "0/1")).split("/")
+PART = {int(number) for number in SHARE.split(",")}
 RUNS = itertools.count()
 
 # A finding of a sanitizer must never look like an exit code that a test expects.
@@ -51,6 +56,9 @@ SANITIZER_OPTIONS = {
 # For commands that load every plugin: GCC 12's leak checker crashes now and then in the thread-local memory of what
 # libcurl loads. (Without it, it writes to a pipe, which would be counted as a call.)
 WITHOUT_TLS = {"LSAN_OPTIONS": SANITIZER_OPTIONS["LSAN_OPTIONS"] + ":use_tls=0"}
+every_name = unittest.defaultTestLoader.getTestCaseNames
+unittest.defaultTestLoader.getTestCaseNames = lambda case: [
+    name for number, name in enumerate(every_name(case)) if number % int(OF) in PART]
 SANITIZER_WORDS = re.compile(
     rb"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:", re.ASCII)
 

@@ -140,7 +140,7 @@ class Tree:
         for name in names:
             if name and (SOURCE / name).exists():
                 self.bring(name)
-        self.environment = dict(os.environ, CCACHE_BASEDIR=str(path), CCACHE_NOHASHDIR="1")
+        self.environment = dict(os.environ, CCACHE_BASEDIR=str(path), CCACHE_NOHASHDIR="1", HBCORE_WHOLE="1")
         options = ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O1 -DNDEBUG",
                    "-DHBCORE_TESTS=ON"]
         if shutil.which("ccache"):

@@ -16,7 +16,7 @@ import unittest
 import hb
 import race
 
-SECONDS = float(os.environ.get("HBCORE_RACE_SECONDS", "600" if hb.FULL else "10"))
+SECONDS = float(os.environ.get("HBCORE_RACE_SECONDS", "600" if hb.FULL else "5"))
 BESIDE = 2 * len(os.sched_getaffinity(0))
 ARCHIVE, SNAPSHOT = "{out}/a", race.SNAPSHOT
 COMMANDS = {

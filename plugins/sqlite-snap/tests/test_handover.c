@@ -168,7 +168,7 @@ static void at_each_page_of(const char *mode, int page_bytes, int kib)
     struct watched watched;
     bool logged = strcmp(mode, "wal") == 0;
     start_with_pages(&watched, mode, page_bytes, kib);
-    for (uint64_t page = 0, pages = 1; page <= pages; page++) {
+    for (uint64_t page = 0, pages = 1; page <= pages; page += SELDOM) {
         begin(&watched, mode, stage(&watched.fixture), &no_bounds);
         pages = watched.place.view.pages;
         uint64_t at = page * watched.place.view.page_bytes;

@@ -253,7 +253,7 @@ static void each_is_sqlites_own_view(void **state)
     double start = seconds();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int vacuum = 0; vacuum < 3; vacuum++)
-            in_a_crowd(sizes[i], vacuum, is_full() ? 334 : 34, &tally);
+            in_a_crowd(sizes[i], vacuum, is_full() ? 334 : 34 / SELDOM, &tally);
     print_message("%d images, %d of the file alone, %d of an older mark; not %d times for frames "
                   "without sums; %d further tries; %.1f s\n",
                   tally.images, tally.of_the_file, tally.of_an_older_mark, tally.unsummed,
@@ -294,7 +294,7 @@ static void with_a_rollback_journal(void **state)
         value_in(home_file(&fixture, "c.db"), sql);
         crowd_start(&crowd, home_file(&fixture, "c.db"), 4, 2, (unsigned)i);
         meddler_start(&meddler, home_file(&fixture, "c.db"));
-        for (int number = 0; number < (is_full() ? 200 : 10); number++) {
+        for (int number = 0; number < (is_full() ? 200 : 10 / SELDOM); number++) {
             struct place place = {.fixture = &fixture, .name = "c.db"};
             assert_true(pin_with_a_journal(&place));
             unsigned char *image = image_by_two(&place.view);

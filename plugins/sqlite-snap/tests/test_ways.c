@@ -812,7 +812,7 @@ static void sweep(const char *mode, bool lasting)
     enum { ROOM = 1 << 20 };
     struct scene scene;
     const char *full = getenv("HBCORE_FULL");
-    long step = full != NULL && *full == '1' ? 1 : 13;
+    long step = full != NULL && *full == '1' ? 1 : 13 * SELDOM;
     start(&scene, mode, "wait=0\n");
     struct hb_host *host = &scene.fixture.fake.host;
     real_stage = host->stage_file;
