@@ -2,6 +2,8 @@
 #include "base/numbers.h"
 
 #include "base/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 8, LONGEST = 10 /* bytes of a number */ };
@@ -60,7 +62,13 @@ void hb_numbers_add(struct hb_numbers *numbers, const uint64_t *row)
 
 void hb_numbers_get(const struct hb_numbers *numbers, size_t index, uint64_t *row)
 {
-    const unsigned char *at = numbers->bytes + numbers->blocks[index / BLOCK];
+    size_t start = numbers->blocks[index / BLOCK];
+    const unsigned char *at = numbers->bytes + start;
+    if (start < numbers->given_back) {
+        fputs("hbcore: a row that was given back is asked for: this is a defect of hbcore\n",
+              stderr);
+        abort();
+    }
     memset(row, 0, numbers->columns * sizeof *row);
     for (size_t left = index % BLOCK + 1; left > 0; left--)
         for (size_t i = 0; i < numbers->columns; i++) {
@@ -72,8 +80,11 @@ void hb_numbers_get(const struct hb_numbers *numbers, size_t index, uint64_t *ro
 
 void hb_numbers_give_back(struct hb_numbers *numbers, size_t index)
 {
-    if (index / BLOCK < (numbers->count + BLOCK - 1) / BLOCK)
-        hb_give_back(numbers->bytes, &numbers->given_back, numbers->blocks[index / BLOCK]);
+    if (index / BLOCK >= (numbers->count + BLOCK - 1) / BLOCK)
+        return;
+    size_t done = numbers->given_back;
+    hb_give_back(numbers->bytes, &done, numbers->blocks[index / BLOCK]);
+    numbers->given_back = done;
 }
 
 void hb_numbers_clear(struct hb_numbers *numbers)

@@ -20,7 +20,7 @@ struct hb_numbers {
     size_t used, capacity;
     size_t *blocks; /* where each eighth row starts */
     size_t block_capacity;
-    size_t given_back;              /* of `bytes`, from the start */
+    _Atomic size_t given_back;      /* of `bytes`, from the start */
     uint64_t last[HB_NUMBERS_MOST]; /* the row that was added last */
 };
 
@@ -29,7 +29,8 @@ void hb_numbers_get(const struct hb_numbers *numbers, size_t index, uint64_t *ro
 
 /*
  * Nobody asks for rows before `index` any more: their memory is given back to the system, in large
- * pieces. One thread; others may ask for later rows meanwhile. Who asks all the same gets zeros.
+ * pieces. One thread; others may ask for later rows meanwhile. Who asks all the same ends the
+ * program: what it would get are zeros, and they would be stored.
  */
 void hb_numbers_give_back(struct hb_numbers *numbers, size_t index);
 void hb_numbers_clear(struct hb_numbers *numbers);

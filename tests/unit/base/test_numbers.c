@@ -2,7 +2,10 @@
 #include "base/numbers.h"
 #include "scratch.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MANY = 300000, COLUMNS = 3 };
 
@@ -79,12 +82,35 @@ static void test_giving_back(void **state)
     hb_numbers_clear(&numbers);
 }
 
+/* It does not get zeros, which would be stored. */
+static void test_asking_for_what_was_given_back(void **state)
+{
+    (void)state;
+    struct hb_numbers numbers = {.columns = COLUMNS};
+    fill(&numbers, MANY);
+    hb_numbers_give_back(&numbers, MANY - 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        uint64_t row[HB_NUMBERS_MOST];
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)close(STDERR_FILENO);
+        hb_numbers_get(&numbers, 0, row);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    hb_numbers_clear(&numbers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_come_back),
         cmocka_unit_test(test_little_is_taken),
         cmocka_unit_test(test_giving_back),
+        cmocka_unit_test(test_asking_for_what_was_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
