@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-enum { NOT_ASKED, NOBODY, FIRST_ROW };
+enum { NOT_ASKED, NOBODY, SOMEBODY };
 
 void hb_claims_init(struct hb_claims *claims, const struct hb_chain *contents, const void *rows,
                     size_t count, hb_entry_of_row entry_of)
@@ -31,7 +31,7 @@ void hb_claims_clear(struct hb_claims *claims)
 {
     if (claims->rows == NULL)
         return;
-    free(claims->numbers);
+    free(claims->answers);
     free(claims->some);
     free(claims->absent);
     hb_path_table_clear(&claims->paths);
@@ -48,24 +48,44 @@ static struct hb_entry entry_of(const struct hb_claims *claims, size_t index)
     return entry;
 }
 
+/* The first of `some` whose row is not before this one. */
+static size_t find_claimed(const struct hb_claims *claims, size_t index)
+{
+    size_t low = 0, high = claims->some_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (claims->some[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_claimed(struct hb_claims *claims, size_t index, const struct hb_claim *claim)
+{
+    size_t at = find_claimed(claims, index);
+    claims->some = hb_resize(claims->some, claims->some_count + 1, sizeof *claims->some);
+    memmove(claims->some + at + 1, claims->some + at,
+            (claims->some_count++ - at) * sizeof *claims->some);
+    claims->some[at] = (struct hb_claimed){index, *claim};
+}
+
 /* Under the lock; NULL: nobody claims it by its name. Valid until the next call. */
 static struct hb_claim *ask(struct hb_claims *claims, size_t index)
 {
-    if (claims->numbers == NULL)
-        claims->numbers = hb_alloc((claims->count + 1) * sizeof *claims->numbers);
-    if (claims->numbers[index] == NOT_ASKED) {
+    if (claims->answers == NULL)
+        claims->answers = hb_alloc(claims->count + 1);
+    if (claims->answers[index] == NOT_ASKED) {
         struct hb_claim claim = {0};
         struct hb_entry entry = entry_of(claims, index);
         hb_claim_ask(claims->contents, &entry, &claim);
-        claims->numbers[index] = NOBODY;
-        if (claim.by_name != 0) {
-            claims->some = hb_resize(claims->some, claims->some_count + 1, sizeof *claims->some);
-            claims->some[claims->some_count] = claim;
-            claims->numbers[index] = (uint32_t)(FIRST_ROW + claims->some_count++);
-        }
+        claims->answers[index] = claim.by_name == 0 ? NOBODY : SOMEBODY;
+        if (claim.by_name != 0)
+            add_claimed(claims, index, &claim);
     }
-    return claims->numbers[index] < FIRST_ROW ? NULL
-                                              : &claims->some[claims->numbers[index] - FIRST_ROW];
+    return claims->answers[index] == NOBODY ? NULL
+                                            : &claims->some[find_claimed(claims, index)].claim;
 }
 
 bool hb_claims_by_name(struct hb_claims *claims, size_t index)

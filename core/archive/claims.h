@@ -13,14 +13,19 @@
 /* Row `index` as plugins are to see it; a hard link is shown to them as the file it becomes. */
 typedef void (*hb_entry_of_row)(const void *rows, size_t index, struct hb_entry *entry);
 
+struct hb_claimed {
+    size_t index;
+    struct hb_claim claim;
+};
+
 struct hb_claims {
     const struct hb_chain *contents;
     const void *rows;
     size_t count;
     hb_entry_of_row entry_of;
-    pthread_mutex_t lock;  /* of all below */
-    uint32_t *numbers;     /* of each row: 0 not asked yet, 1 nobody claims its name, or 2 + ... */
-    struct hb_claim *some; /* ... the one here */
+    pthread_mutex_t lock; /* of all below */
+    uint8_t *answers;     /* of each row: 0 not asked yet, 1 nobody claims its name, 2 somebody */
+    struct hb_claimed *some; /* sorted by `index` */
     size_t some_count;
     struct hb_path_table paths; /* of all rows, for sidecars; empty until one is looked at */
     char *absent;               /* the last file that was asked about and that is not a row */

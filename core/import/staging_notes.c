@@ -22,16 +22,21 @@ struct noting {
  * What is kept of a note: of neighbours much is the same. FIRST is the row that it begins with; it
  * holds up to the next one, so that a home in which nothing is takes one.
  */
-enum column { FIRST, WHAT, MODE, SECONDS, NANOSECONDS, INODE, BYTES, COLUMNS };
-enum { HAS_CONTENT = 0x100 }; /* beside WHAT */
+/*
+ * KIND: what it is, its mode, and the seconds that TIME has no room for; TIME: nanoseconds behind
+ * seconds. There may be millions, and a column takes a byte of each at the least.
+ */
+enum column { FIRST, KIND, TIME, INODE, BYTES, COLUMNS };
+enum { HAS_CONTENT = 0x100, MODE_SHIFT = 16, SECONDS_SHIFT = 32, TIME_SHIFT = 30 };
+enum { SECONDS_BITS = 64 - TIME_SHIFT }; /* that TIME has room for */
 
 static void keep(struct hb_numbers *notes, size_t index, const struct hb_target_note *note)
 {
     uint64_t row[COLUMNS] = {
-        [WHAT] = note->what | (note->has_content ? HAS_CONTENT : 0u),
-        [MODE] = note->mode,
-        [SECONDS] = (uint64_t)note->seconds,
-        [NANOSECONDS] = note->nanoseconds,
+        [KIND] = note->what | (note->has_content ? HAS_CONTENT : 0u) |
+                 (uint64_t)note->mode << MODE_SHIFT |
+                 (uint64_t)note->seconds >> SECONDS_BITS << SECONDS_SHIFT,
+        [TIME] = (uint64_t)note->seconds << TIME_SHIFT | note->nanoseconds,
         [INODE] = note->inode,
         [BYTES] = note->bytes,
     };
@@ -63,11 +68,11 @@ static struct hb_target_note kept(const struct hb_staging *staging, size_t index
     }
     hb_numbers_get(&staging->notes, low, row);
     return (struct hb_target_note){
-        .what = (uint8_t)row[WHAT],
-        .has_content = (row[WHAT] & HAS_CONTENT) != 0,
-        .mode = (uint16_t)row[MODE],
-        .seconds = (int64_t)row[SECONDS],
-        .nanoseconds = (uint32_t)row[NANOSECONDS],
+        .what = (uint8_t)row[KIND],
+        .has_content = (row[KIND] & HAS_CONTENT) != 0,
+        .mode = (uint16_t)(row[KIND] >> MODE_SHIFT),
+        .seconds = (int64_t)(row[KIND] >> SECONDS_SHIFT << SECONDS_BITS | row[TIME] >> TIME_SHIFT),
+        .nanoseconds = (uint32_t)(row[TIME] & ((1u << TIME_SHIFT) - 1)),
         .inode = row[INODE],
         .bytes = row[BYTES],
     };
