@@ -80,3 +80,20 @@ bool hb_walk_is_sidecar(struct hb_walk *walk, const struct hb_seen *seen)
 {
     return hb_is_sidecar(walk->request->contents, &seen->entry, claims_neighbour, walk);
 }
+
+/* Would that plugin claim it, if it were there? */
+static bool claims_absent(void *context, size_t content, const struct hb_entry *owner)
+{
+    const struct hb_walk *walk = context;
+    struct hb_claim claim = {0};
+    if (hb_listing_find(&walk->level->listing, hb_base_name(owner->path)) != SIZE_MAX)
+        return false;
+    hb_claim_ask(walk->request->contents, owner, &claim);
+    return (claim.by_name >> content & 1) != 0;
+}
+
+bool hb_walk_is_orphan(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    return seen->entry.type == HB_TYPE_FILE && seen->entry.bytes > 0 &&
+           hb_is_sidecar(walk->request->contents, &seen->entry, claims_absent, walk);
+}

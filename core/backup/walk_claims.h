@@ -14,5 +14,7 @@ bool hb_walk_claim(struct hb_walk *walk, const struct hb_seen *seen, uint16_t *n
 
 /* Is it a sidecar of a file that is there and that a content plugin claims by name? */
 bool hb_walk_is_sidecar(struct hb_walk *walk, const struct hb_seen *seen);
+/* One with bytes in it whose file is not there: what it holds is nowhere else. */
+bool hb_walk_is_orphan(struct hb_walk *walk, const struct hb_seen *seen);
 
 #endif

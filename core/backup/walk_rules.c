@@ -278,6 +278,10 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
         bool pruned = directory && verdict.kind == HB_VERDICT_PRUNE;
         hb_report_add(&walk->run->report, pruned ? HB_FOUND_EXCLUDED : HB_FOUND_LEFT_OUT,
                       walk->path, "%s", verdict.reason);
+        if (hb_walk_is_orphan(walk, seen))
+            hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                          "is left out by a rule, and the file that it is a part of is not there: "
+                          "what it holds is not in the archive");
         *decision = directory && !pruned ? HB_ENTER : HB_PASS_OVER;
     } else if (!any_holds(without_place, sizeof without_place / sizeof *without_place, walk,
                           seen)) {

@@ -411,9 +411,16 @@ static int add_content(void *context, const char *path, const struct hb_library 
                        const struct hb_error *error)
 {
     struct hb_load *load = context;
+    if (library == NULL) { /* nobody knows whether it is one, and what would be stored without it */
+        struct hb_error why = *error;
+        hb_error_hint(
+            &why, "without a configuration every installed content plugin is used, and this may "
+                  "be one: repair it, remove it, or name a configuration with --config");
+        hb_load_add_problem(load, UINT_MAX, &why);
+        return 0;
+    }
     (void)path;
-    (void)error;
-    if (library == NULL || library->plugin->kind != HB_KIND_CONTENT)
+    if (library->plugin->kind != HB_KIND_CONTENT)
         return 0;
     HB_AUTO_FREE char *name =
         hb_text("%s:%s", hb_kind_name(HB_KIND_CONTENT), library->plugin->name);
@@ -434,7 +441,7 @@ static void load_all(struct hb_load *load, const char *data, size_t bytes, const
     for (size_t i = 0; i < load->ini->count; i++)
         make_section(load, &load->ini->sections[i]);
     if (load->file == NULL)
-        hb_loader_each(load->config->loader, HB_KIND_CONTENT, add_content, load);
+        hb_loader_each(load->config->loader, 0, add_content, load);
 }
 
 /* What others know to be wrong: with its line in front, or behind those of the file. */

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/access.h"
+#include "files/file_times.h"
 #include "files/io.h"
 #include "files/listed.h"
 #include "files/system_kind.h"
@@ -59,13 +60,40 @@ static int look(int fd, struct stat *status)
     return 0;
 }
 
+static bool would_show(const struct stat *status)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return hb_write_would_show(status, &now);
+}
+
+/*
+ * What is written while the file is read must not go unnoticed, so that it is read a little later.
+ * False: somebody writes to it all the time.
+ */
+static bool wait_for_another_time(int fd, struct stat *status)
+{
+    enum { LOOKS = 3, NAPS = 600, NAP_NANOSECONDS = 4000000 };
+    for (int looks = 0; looks < LOOKS && !would_show(status); looks++) {
+        for (int naps = 0; naps < NAPS && !would_show(status); naps++)
+            nanosleep(&(struct timespec){.tv_nsec = NAP_NANOSECONDS}, NULL);
+        if (look(fd, status) != 0)
+            return false;
+    }
+    return would_show(status);
+}
+
 /* The file's present size, times and owner; the mode unless the filters fixed it. */
 static void take_status(struct hb_reader *reader, const struct stat *status)
 {
+    struct stat later = *status;
+    reader->untold = !wait_for_another_time(reader->fd, &later);
+    status = &later;
     clock_gettime(CLOCK_REALTIME_COARSE, &reader->opened);
     if (reader->passes == 0)
         reader->accessed = status->st_atim;
     reader->seen = state_of(status);
+    reader->status = *status;
     reader->entry.bytes = reader->seen.bytes;
     reader->entry.mtime = clamp(status->st_mtim, reader->latest);
     reader->entry.uid = status->st_uid;
@@ -485,6 +513,10 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how)
         *how = "shrank while it was read";
     else if (!same_time(&status.st_mtim, &reader->seen.mtime))
         *how = "changed while it was read";
+    else if (hb_may_be_put_back(&reader->status, &status, reader->fd))
+        *how = "changed while it was read, and has its old time again, or another name";
+    else if (reader->untold)
+        *how = "is written to all the time, on a file system whose times tell no moment";
     else
         return false;
     return true;

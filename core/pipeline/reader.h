@@ -15,6 +15,8 @@ struct hb_reader {
     struct hb_entry entry;     /* as opened: size, times, mode; path and link are the reader's */
     int fd;                    /* of an ordinary file, else -1 */
     struct hb_file_state seen; /* of the file, when opened or refreshed */
+    struct stat status;        /* the same, all of it */
+    bool untold;               /* it may have changed without another time */
     struct timespec opened;    /* when that was, by the clock that file systems use */
     struct timespec accessed;  /* last, before it was read here */
     int64_t latest;            /* see hb_plan */

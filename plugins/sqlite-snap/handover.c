@@ -200,8 +200,8 @@ static void settle(struct handover *handover, enum handover_state state, const c
 static const char *no_longer_held(const struct handover *handover)
 {
     static const char *const texts[] = {
-        [VIEW_OF_LOG] = "its log was changed by hand, or by a program that keeps no locks, while "
-                        "it was read",
+        [VIEW_OF_LOG] = "it or its log was changed by hand, or by a program that keeps no locks, "
+                        "while it was read",
         [VIEW_OF_JOURNAL] = "it was changed by a program that keeps no locks while it was read",
         [VIEW_OF_CLOSED] =
             "a program that did not have it open before wrote to it while it was read, "

@@ -122,7 +122,7 @@ static enum view_result pin_locked(struct attempt *attempt, struct view *view, i
 {
     enum view_kind kind = kind_of(&attempt->before, closed);
     live_look(&attempt->live, &attempt->before);
-    if (kind == VIEW_OF_CLOSED && attempt->before.racy) { /* a time that may not change again */
+    if (kind == VIEW_OF_CLOSED && attempt->before.untold) { /* a time that may not change again */
         snprintf(attempt->why_copied, sizeof attempt->why_copied, "it has just been written to");
         close(main);
         return VIEW_AGAIN;

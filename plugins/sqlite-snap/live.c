@@ -2,6 +2,8 @@
 /* Sees whether a database or a file beside it has changed, and takes SQLite's shared lock. */
 #include "live.h"
 
+#include "files/file_times.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,14 +29,14 @@ int live_open(const struct hb_host *host, const struct hb_entry *entry, struct h
     return result;
 }
 
-static bool before(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
-}
-
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
 void live_look(const struct held *live, struct look *look)
@@ -53,8 +55,10 @@ void live_look(const struct held *live, struct look *look)
         }
         look->side[i] =
             (struct trace){true, found.st_ino, found.st_size, found.st_mtim, found.st_ctim};
-        if (i != SIDE_SHM && !before(&found.st_ctim, &now))
-            look->racy = true;
+        if (i == SIDE_SHM)
+            continue;
+        look->racy = look->racy || !before(&found.st_ctim, &now);
+        look->untold = look->untold || !hb_write_would_show(&found, &now);
     }
 }
 

@@ -19,6 +19,7 @@ struct trace {
 struct look {
     struct trace side[SIDES];
     bool racy;   /* changed so lately that another change could leave the same times */
+    bool untold; /* a write now might leave the same times: also where they count in seconds */
     bool unsure; /* it is unknown of one whether it is there: the same as nothing */
 };
 

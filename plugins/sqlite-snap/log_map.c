@@ -82,6 +82,7 @@ const char *log_index_read(const unsigned char bytes[INDEX_BYTES], struct log_in
         .pages = native(bytes + 20),
         .sums = {native(bytes + 24), native(bytes + 28)},
         .backfilled = native(bytes + 96),
+        .attempted = native(bytes + 128),
     };
     memcpy(index->salts, bytes + 32, sizeof index->salts);
     for (int i = 0; i < INDEX_MARKS; i++)

@@ -28,6 +28,7 @@ struct log_index {
     uint32_t sums[2]; /* of the last frame */
     unsigned char salts[8];
     uint32_t backfilled; /* frames that are in the file already */
+    uint32_t attempted;  /* that a checkpoint means to bring there, said before it does */
     uint32_t marks[INDEX_MARKS];
 };
 

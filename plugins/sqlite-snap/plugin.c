@@ -40,7 +40,7 @@ static const struct hb_option *const options[OPTIONS] = {
             .size = sizeof(struct hb_option),
             .type = HB_OPTION_LIST,
             .key = "suffixes",
-            .default_text = ".db",
+            .default_text = ".db .db3 .sqlite .sqlite3",
             .help = "Suffixes of the base names of databases; a file whose whole name is the "
                     "suffix is not one"},
     [WAIT] =

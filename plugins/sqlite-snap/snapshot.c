@@ -95,7 +95,8 @@ static void settle(struct attempt *attempt)
 {
     const struct timespec tick = {.tv_nsec = 5000000};
     live_look(&attempt->live, &attempt->before);
-    for (int i = 0; i < 20 && attempt->before.racy; i++) {
+    /* Two seconds are the coarsest tick that there is. */
+    for (int i = 0; i < 450 && attempt->before.untold; i++) {
         nanosleep(&tick, NULL);
         live_look(&attempt->live, &attempt->before);
     }
@@ -105,7 +106,8 @@ static bool has_changed(const struct attempt *attempt)
 {
     struct look after;
     live_look(&attempt->live, &after);
-    return !held_is_here(&attempt->live) || !live_same(&attempt->before, &after);
+    return !held_is_here(&attempt->live) || attempt->before.untold ||
+           !live_same(&attempt->before, &after);
 }
 
 static bool cannot_be_opened(const struct attempt *attempt)

@@ -57,6 +57,7 @@
  * state, and the archive the other.
  */
 #include "view.h"
+#include "files/file_times.h"
 #include "live.h"
 
 #include <errno.h>
@@ -415,7 +416,23 @@ static bool is_untouched(const struct view *view)
     struct stat now;
     return fstat(view->main, &now) == 0 && now.st_size == view->status.st_size &&
            now.st_mtim.tv_sec == view->status.st_mtim.tv_sec &&
-           now.st_mtim.tv_nsec == view->status.st_mtim.tv_nsec;
+           now.st_mtim.tv_nsec == view->status.st_mtim.tv_nsec &&
+           !hb_may_be_put_back(&view->status, &now, view->main);
+}
+
+/*
+ * A file with a log is written by checkpoints alone, which say in the index how far they mean to
+ * get, before, and how far they got. So one that was written without any was written by somebody
+ * who keeps no locks (cp). Where there was a checkpoint nobody can tell.
+ */
+static bool is_from_checkpoints(const struct view *view, const unsigned char bytes[INDEX_BYTES])
+{
+    uint32_t backfilled, attempted;
+    memcpy(&backfilled, bytes + 96, sizeof backfilled);
+    memcpy(&attempted, bytes + 128, sizeof attempted);
+    bool none = view->index.attempted == view->index.backfilled &&
+                attempted == view->index.attempted && backfilled == view->index.backfilled;
+    return !none || is_untouched(view);
 }
 
 bool view_is_held(const struct view *view)
@@ -430,8 +447,8 @@ bool view_is_held(const struct view *view)
     memcpy(&mark, bytes + 100 + 4 * view->mark, sizeof mark);
     memcpy(&backfilled, bytes + 96, sizeof backfilled);
     if (view->mark == 0) /* a log that is begun anew counts from 0, and gets no further */
-        return backfilled == 0 || backfilled == view->index.backfilled;
-    if (mark != view->index.marks[view->mark])
+        return (backfilled == 0 || backfilled == view->index.backfilled) && is_untouched(view);
+    if (mark != view->index.marks[view->mark] || !is_from_checkpoints(view, bytes))
         return false;
     if (view->index.last == 0)
         return true;

@@ -19,6 +19,7 @@ import subprocess
 # What the names are: the arguments of the program that makes the file system, the one that mounts it, and how large it is.
 IMAGES = {
     "ext4": (["mkfs.ext4", "-qF"], ["mount", "-t", "ext4"], 64),
+    "ext4-seconds": (["mkfs.ext4", "-qF", "-I", "128"], ["mount", "-t", "ext4"], 64),
     "ext4-casefold": (["mkfs.ext4", "-qF", "-O", "casefold"], ["mount", "-t", "ext4"], 64),
     "xfs": (["mkfs.xfs", "-qf"], ["mount", "-t", "xfs"], 320),
     "btrfs": (["mkfs.btrfs", "-qf"], ["mount", "-t", "btrfs"], 160),
