@@ -259,10 +259,13 @@ static void take_run(struct decoder *decoder)
 {
     struct extraction *extraction = decoder->extraction;
     const struct hb_catalog *catalog = &extraction->request->archive->catalog;
+    /* Of what is left a part that leaves some for everybody, also towards the end. */
+    size_t most = (catalog->count - extraction->next) / (4 * (size_t)extraction->request->workers);
+    most = most > RUN_GROUPS ? RUN_GROUPS : most == 0 ? 1 : most;
     uint64_t bytes = 0;
     decoder->next = decoder->end = extraction->next;
-    for (unsigned groups = 0;
-         groups < RUN_GROUPS && bytes < RUN_BYTES && decoder->end < catalog->count; groups++) {
+    for (size_t groups = 0; groups < most && bytes < RUN_BYTES && decoder->end < catalog->count;
+         groups++) {
         size_t first = decoder->end;
         decoder->end = group_end(catalog, first);
         uint64_t group = group_bytes(extraction, first, decoder->end);
