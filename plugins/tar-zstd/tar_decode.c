@@ -229,6 +229,8 @@ static int prepare(const struct tar_zstd *tar, struct tar_worker *worker)
 
 /* ---- ahead ---------------------------------------------------------------------------------- */
 
+enum { AHEAD_MEMBERS = 500000 };
+
 static uint64_t stored_bytes(const struct tar_frame *at)
 {
     return at[1].file_offset - at->file_offset;
@@ -248,14 +250,18 @@ static bool is_worth_it(const struct decoding *decoding, size_t frame)
            stored_bytes(at) <= bytes - bytes / 8;
 }
 
-/* Is somebody there to work ahead? For one member of an archive at a time: memory is bounded. */
+/*
+ * Is somebody there to work ahead? For one member of an archive at a time, and not where the host
+ * needs its memory for very many members: it is bounded.
+ */
 static bool begin_ahead(struct decoding *decoding)
 {
     struct tar_zstd *tar = decoding->tar;
     unsigned workers = atomic_load(&tar->workers);
     if (decoding->ahead != NULL)
         return true;
-    if (decoding->alone || workers < 2 || atomic_exchange(&tar->is_ahead, true))
+    if (decoding->alone || workers < 2 || decoding->table->index.members > AHEAD_MEMBERS ||
+        atomic_exchange(&tar->is_ahead, true))
         return false;
     decoding->ahead = tar_ahead_begin(workers - 1);
     decoding->alone = decoding->ahead == NULL;

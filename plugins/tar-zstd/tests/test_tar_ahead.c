@@ -235,6 +235,17 @@ static void one_worker_works_alone(void **state)
     close_all(scene);
 }
 
+/* Then the memory is for them. */
+static void very_many_members(void **state)
+{
+    struct scene *scene = *state;
+    open_with(scene, 2);
+    ((struct tar_zstd *)scene->self)->table->index.members = 1000000;
+    assert_decoded(scene, 1);
+    assert_int_equal(created, 0);
+    close_all(scene);
+}
+
 static void no_thread_can_be_started(void **state)
 {
     struct scene *scene = *state;
@@ -366,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_worker_works_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(very_many_members, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_thread_can_be_started, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_frame_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_frame, set_up, tear_down),
