@@ -151,7 +151,8 @@ const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
     return member->linked ? catalog->text + member->path + member->path_bytes + 1 : NULL;
 }
 
-void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
+static void fill_entry(const struct hb_catalog *catalog, size_t index, const uint64_t *place,
+                       struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
     const struct hb_catalog_common *common = hb_catalog_common(catalog, index);
@@ -162,7 +163,7 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .path_bytes = member->path_bytes,
         .link = hb_catalog_link(catalog, index),
         .bytes = member->bytes,
-        .mtime = {.tv_sec = hb_catalog_mtime_seconds(catalog, index),
+        .mtime = {.tv_sec = (int64_t)place[MTIME_SECONDS],
                   .tv_nsec = (long)member->mtime_nanoseconds},
         .mode = common->mode,
         .flags = common->entry_flags,
@@ -172,12 +173,19 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
     };
 }
 
+void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
+{
+    uint64_t place[COLUMNS];
+    hb_numbers_get(&catalog->places, index, place);
+    fill_entry(catalog, index, place, entry);
+}
+
 void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry,
                        struct hb_member *member)
 {
     uint64_t place[COLUMNS];
     hb_numbers_get(&catalog->places, index, place);
-    hb_catalog_entry(catalog, index, entry);
+    fill_entry(catalog, index, place, entry);
     *member = (struct hb_member){
         .size = sizeof *member,
         .flags = hb_catalog_common(catalog, index)->member_flags,

@@ -13,7 +13,11 @@
 #include <string.h>
 
 enum {
-    LARGE_BYTES = 8 << 20 /* groups of so much content are decoded before all others */
+    LARGE_BYTES = 8 << 20, /* groups of so much content are decoded before all others */
+    /* Small groups that lie together are taken together: what they have in common (a directory, a
+     * part of the archive) is one thread's. */
+    RUN_GROUPS = 64,
+    RUN_BYTES = 256 << 10
 };
 
 /*
@@ -45,6 +49,7 @@ struct decoder {
     pthread_t thread;
     bool started;
     void *worker;
+    size_t next, end; /* members of groups that it has taken */
     struct hb_output_member current;
     struct hb_error error;
 };
@@ -249,24 +254,53 @@ static size_t take_members(struct extraction *extraction, size_t first, size_t e
     return count;
 }
 
-/* Takes the wanted members of the next group. Caller frees *indexes. */
-static size_t take_group(struct extraction *extraction, size_t **indexes)
+/* The next small groups for this thread; large ones are left out of them. With the lock. */
+static void take_run(struct decoder *decoder)
 {
+    struct extraction *extraction = decoder->extraction;
+    const struct hb_catalog *catalog = &extraction->request->archive->catalog;
+    /* Of what is left a part that leaves some for everybody, also towards the end. */
+    size_t most = (catalog->count - extraction->next) / (4 * (size_t)extraction->request->workers);
+    most = most > RUN_GROUPS ? RUN_GROUPS : most == 0 ? 1 : most;
+    uint64_t bytes = 0;
+    decoder->next = decoder->end = extraction->next;
+    for (size_t groups = 0; groups < most && bytes < RUN_BYTES && decoder->end < catalog->count;
+         groups++) {
+        size_t first = decoder->end;
+        decoder->end = group_end(catalog, first);
+        uint64_t group = group_bytes(extraction, first, decoder->end);
+        bytes += group < LARGE_BYTES ? group : 0;
+    }
+    extraction->next = decoder->end;
+}
+
+/* Takes the wanted members of the next group. Caller frees *indexes; 0: there are no more. */
+static size_t take_group(struct decoder *decoder, size_t **indexes)
+{
+    struct extraction *extraction = decoder->extraction;
     const struct hb_catalog *catalog = &extraction->request->archive->catalog;
     size_t count = 0;
+    bool more = true;
     *indexes = NULL;
-    pthread_mutex_lock(&extraction->lock);
-    if (extraction->status == HB_OK && extraction->large_taken < extraction->large_count) {
-        size_t first = extraction->large[extraction->large_taken++].first;
-        count = take_members(extraction, first, group_end(catalog, first), indexes);
+    while (count == 0 && more) {
+        if (decoder->next < decoder->end) {
+            size_t first = decoder->next;
+            decoder->next = group_end(catalog, first);
+            if (group_bytes(extraction, first, decoder->next) < LARGE_BYTES)
+                count = take_members(extraction, first, decoder->next, indexes);
+            continue;
+        }
+        pthread_mutex_lock(&extraction->lock);
+        more = extraction->status == HB_OK;
+        if (more && extraction->large_taken < extraction->large_count) {
+            size_t first = extraction->large[extraction->large_taken++].first;
+            count = take_members(extraction, first, group_end(catalog, first), indexes);
+        } else if (more) {
+            take_run(decoder);
+            more = decoder->next < decoder->end;
+        }
+        pthread_mutex_unlock(&extraction->lock);
     }
-    while (extraction->status == HB_OK && extraction->next < catalog->count && count == 0) {
-        size_t first = extraction->next;
-        extraction->next = group_end(catalog, first);
-        if (group_bytes(extraction, first, extraction->next) < LARGE_BYTES)
-            count = take_members(extraction, first, extraction->next, indexes);
-    }
-    pthread_mutex_unlock(&extraction->lock);
     return count;
 }
 
@@ -306,7 +340,7 @@ static void *decoder_main(void *argument)
     struct extraction *extraction = decoder->extraction;
     struct hb_run *run = extraction->request->archive->run;
     size_t *indexes, count;
-    while ((count = take_group(extraction, &indexes)) > 0) {
+    while ((count = take_group(decoder, &indexes)) > 0) {
         int status = hb_run_cancelled(run)
                          ? hb_error_set(&decoder->error, HB_STATUS_CANCELLED, "interrupted")
                          : decode_group(decoder, indexes, count);

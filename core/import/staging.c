@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+enum { SENT_AT_ONCE = 256 << 10 /* bytes of a file that is sent to the disk when it is there */ };
+
 /* ---- filling it ---------------------------------------------------------------------------- */
 
 /* What would be looked at before it is published is looked at now, while others are decoded. */
@@ -40,7 +42,6 @@ int hb_staging_done(void *context, unsigned worker, size_t index, int fd, uint64
 {
     struct hb_staging *staging = context;
     (void)worker;
-    (void)bytes;
     if (fd < 0) /* it could not be written, and is not restored */
         return HB_OK;
     int result = hb_staging_set_time(staging, index, fd);
@@ -49,9 +50,12 @@ int hb_staging_done(void *context, unsigned worker, size_t index, int fd, uint64
         result = hb_trees_finish_file(&staging->trees, index, fd);
     if (result != 0)
         return hb_staging_failed(staging, index, -result, error);
-    /* What is on its way to the disk by now is not waited for later. The flush tells of failures.
+    /*
+     * What is on its way to the disk by now is not waited for later; small files go faster
+     * together. The flush tells of failures.
      */
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (bytes >= SENT_AT_ONCE)
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (!held && staging->checked != NULL)
         check_row(staging, index);
     return HB_OK;
@@ -111,6 +115,7 @@ static void plan_trees(struct hb_staging *staging)
     staging->trees.own = staging->run->own;
     staging->trees.stage = &staging->run->stage;
     staging->trees.umask = staging->umask;
+    staging->trees.workers = hb_run_workers(staging->run);
     hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path));
 }
 
@@ -133,6 +138,7 @@ int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, 
     for (unsigned i = 0; i < workers; i++)
         staging->places[i].fd = -1;
     status = copy_rows(context, staging, error);
+    hb_trees_filled(&staging->trees, status == HB_OK);
     for (unsigned i = 0; i < workers; i++)
         hb_tree_place_clear(&staging->places[i]);
     return status == HB_OK && planned ? check_logs(staging, error) : status;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/spread.h"
 #include "files/access.h"
 #include "files/io.h"
 #include "files/names.h"
@@ -186,13 +187,26 @@ static char *directory_path(const struct hb_trees *trees, uint32_t number)
 }
 
 /* One that cannot be made is not finished, and nothing is staged in it. */
-static void make(const struct hb_trees *trees, uint32_t number)
+static void make(void *context, size_t number)
 {
+    const struct hb_trees *trees = context;
     struct hb_tree_directory *directory = &trees->directories[number];
-    HB_AUTO_FREE char *path = directory_path(trees, number);
+    if (directory->tree == HB_NO_TREE || trees->trees[directory->tree].directory == number)
+        return; /* the root of a tree is there */
+    HB_AUTO_FREE char *path = directory_path(trees, (uint32_t)number);
     directory->unfinished =
         mkdirat(trees->stage->fd, path, first_mode(trees, directory)) != 0 ||
         hb_owner_give_at(&trees->trees[directory->tree].owner, trees->stage->fd, path) != 0;
+}
+
+/* Parents stand in front. */
+static void make_all(struct hb_trees *trees)
+{
+    if (trees->workers > 1)
+        trees->making = hb_in_order_begin(trees->directory_count, make, trees);
+    else
+        for (uint32_t i = 0; i < trees->directory_count; i++)
+            make(trees, i);
 }
 
 /* Is a directory missing whose parent is there? Then a tree begins. */
@@ -222,7 +236,6 @@ static bool is_held(const struct hb_trees *trees, size_t index)
         return false;
     /* Something else of the archive lies below it, as if it were a directory: publishing tells. */
     return parent != 0 && trees->directories[parent - 1].tree != HB_NO_TREE &&
-           !trees->directories[parent - 1].unfinished &&
            find(trees, hb_planned_path(plan, index), hb_planned_path_bytes(plan, index)) == 0;
 }
 
@@ -247,14 +260,13 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
         }
         directory->missing = true;
         directory->tree = trees->directories[directory->parent].tree;
-        if (directory->tree != HB_NO_TREE)
-            make(trees, i);
     }
     if (trees->tree_count == 0)
         return;
     trees->inside = hb_alloc(count * sizeof *trees->inside);
     for (size_t i = 0; i < count; i++)
         trees->inside[i] = is_held(trees, i);
+    make_all(trees);
 }
 
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index)
@@ -291,7 +303,8 @@ int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t 
     uint32_t number = trees->parents[index] - 1;
     if (place->fd < 0 || place->directory != number) {
         hb_tree_place_clear(place);
-        place->fd = enter(trees, number);
+        hb_in_order_wait(trees->making, number);
+        place->fd = trees->directories[number].unfinished ? -ENOENT : enter(trees, number);
         place->directory = number;
     }
     int fd = place->fd < 0 ? place->fd
@@ -379,24 +392,35 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
                : 0;
 }
 
+void hb_trees_filled(struct hb_trees *trees, bool needed)
+{
+    hb_in_order_end(trees->making, needed);
+    trees->making = NULL;
+}
+
+static void complete(void *context, size_t number)
+{
+    struct hb_trees *trees = context;
+    struct hb_tree_directory *directory = &trees->directories[number];
+    if (directory->tree == HB_NO_TREE)
+        return;
+    /* A directory that its owner cannot write to can be neither moved nor removed. */
+    if ((mode_of(trees, directory) & 0700) != 0700 ||
+        (!directory->unfinished && finish_directory(trees, (uint32_t)number) != 0))
+        directory->unfinished = true;
+}
+
 void hb_trees_complete(struct hb_trees *trees)
 {
     if (trees->tree_count == 0)
         return;
     find_unfinished(trees);
-    for (uint32_t i = 0; i < trees->directory_count; i++) {
-        struct hb_tree_directory *directory = &trees->directories[i];
-        if (directory->tree == HB_NO_TREE)
-            continue;
-        /* A directory that its owner cannot write to can be neither moved nor removed. */
-        if ((mode_of(trees, directory) & 0700) != 0700 ||
-            (!directory->unfinished && finish_directory(trees, i) != 0))
-            directory->unfinished = true;
-    }
+    hb_spread(trees->workers, trees->directory_count, complete, trees);
 }
 
 void hb_trees_clear(struct hb_trees *trees)
 {
+    hb_trees_filled(trees, false);
     free(trees->trees);
     free(trees->directories);
     hb_path_table_clear(&trees->by_path);

@@ -22,6 +22,7 @@
 #ifndef HB_TREES_H
 #define HB_TREES_H
 
+#include "base/in_order.h"
 #include "files/beneath.h"
 #include "files/owner.h"
 #include "files/stage.h"
@@ -51,6 +52,8 @@ struct hb_trees {
     struct hb_stage *stage;
     struct hb_root root; /* of the stage; its descriptor is the stage's */
     uint32_t umask;
+    unsigned workers;           /* threads that there may be; 0: one */
+    struct hb_in_order *making; /* the directories in trees, while files are put into the first */
     struct hb_tree *trees;
     uint32_t tree_count;
     struct hb_tree_directory *directories;
@@ -72,8 +75,8 @@ struct hb_tree_place {
 };
 
 /*
- * Finds out which directories are missing, makes the trees, with all directories that are in them,
- * and says which of the selected files are staged there.
+ * Finds out which directories are missing, makes the trees, begins to make all directories that are
+ * in them, and says which of the selected files are staged there.
  * `allowed` false: none. There are no trees until then.
  */
 void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed);
@@ -92,8 +95,8 @@ const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees,
 bool hb_trees_have_one_owner(const struct hb_trees *trees);
 
 /*
- * Makes the file of a member that is held. A descriptor, or -errno: then it is not held any more.
- * Any thread, each with a place of its own.
+ * Makes the file of a member that is held; waits for its directory. A descriptor, or -errno: then
+ * it is not held any more. Any thread, each with a place of its own.
  */
 int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index);
 /* It is not to be restored after all. 0 or -errno: its tree must not be published. */
@@ -104,7 +107,10 @@ void hb_tree_place_clear(struct hb_tree_place *place);
 /* For reading. A descriptor or -errno. */
 int hb_trees_open(const struct hb_trees *trees, size_t index);
 
-/* All files are there: gives the directories mode and time, but those that are `unfinished`. */
+/* No more files come. All directories are made; or no more of them, for nothing of it is needed. */
+void hb_trees_filled(struct hb_trees *trees, bool needed);
+
+/* Now all is there: gives the directories mode and time, but those that are `unfinished`. */
 void hb_trees_complete(struct hb_trees *trees);
 
 void hb_trees_clear(struct hb_trees *trees);

@@ -4,9 +4,14 @@
  * have is made again and compared with the one in the frame. The listing has seen to it that
  * these headers and their contents are the whole tar (tar_list.c); so index and archive cannot say
  * different things of what is decoded.
+ *
+ * A member of several frames is decompressed ahead of what is compared and handed out
+ * (tar_ahead.h), one member of the archive at a time, where the host decodes on several threads.
+ * All else is decompressed piece by piece, in the memory of a piece.
  */
 #include "tar_decode.h"
 
+#include "tar_ahead.h"
 #include "tar_bytes.h"
 #include "tar_table.h"
 #include "tar_worker.h"
@@ -20,7 +25,7 @@ struct target {
 };
 
 struct decoding {
-    const struct tar_zstd *tar;
+    struct tar_zstd *tar;
     const struct tar_table *table;
     const struct hb_input *input;
     struct tar_worker *worker;
@@ -29,6 +34,8 @@ struct decoding {
     size_t current;
     bool has_header;   /* worker->header is that of the current one */
     uint64_t position; /* in the tar stream */
+    struct tar_ahead *ahead;
+    bool alone; /* there is no thread to work ahead */
 };
 
 static int differs(const struct decoding *decoding)
@@ -154,17 +161,25 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
     return HB_OK;
 }
 
+enum { TAIL_BYTES = 4 /* the checksum that a frame ends with */ };
+
 /* A frame in the place of another one may be sound and have the same length. */
+static int compare_checksum(const struct decoding *decoding, size_t frame,
+                            const unsigned char *tail)
+{
+    return tar_get32(tail) == decoding->table->frames[frame].checksum
+               ? HB_OK
+               : bad_frame(decoding, frame, "this is not the frame that the seek table lists");
+}
+
 static int check_checksum(const struct decoding *decoding, size_t frame)
 {
-    unsigned char tail[4];
+    unsigned char tail[TAIL_BYTES];
     uint64_t end = decoding->table->frames[frame + 1].file_offset;
     int status = tar_read_exactly(decoding->input, tail, sizeof tail, end - sizeof tail);
-    if (status < 0)
-        return status;
-    if (status != HB_OK || tar_get32(tail) != decoding->table->frames[frame].checksum)
-        return bad_frame(decoding, frame, "this is not the frame that the seek table lists");
-    return HB_OK;
+    if (status == HB_STATUS_NOMATCH)
+        return bad_frame(decoding, frame, "the archive ends there");
+    return status == HB_OK ? compare_checksum(decoding, frame, tail) : status;
 }
 
 /* One frame to its end, where its checksum stands. */
@@ -212,6 +227,131 @@ static int prepare(const struct tar_zstd *tar, struct tar_worker *worker)
     return HB_OK;
 }
 
+/* ---- ahead ---------------------------------------------------------------------------------- */
+
+enum { AHEAD_MEMBERS = 500000 };
+
+static uint64_t stored_bytes(const struct tar_frame *at)
+{
+    return at[1].file_offset - at->file_offset;
+}
+
+static uint64_t tar_bytes(const struct tar_frame *at)
+{
+    return at[1].tar_offset - at->tar_offset;
+}
+
+/* Frames are of that kind which takes long and little memory. */
+static bool is_worth_it(const struct decoding *decoding, size_t frame)
+{
+    const struct tar_frame *at = &decoding->table->frames[frame];
+    uint64_t bytes = tar_bytes(at);
+    return bytes <= TAR_AHEAD_FRAME && stored_bytes(at) >= TAIL_BYTES &&
+           stored_bytes(at) <= bytes - bytes / 8;
+}
+
+/*
+ * Is somebody there to work ahead? For one member of an archive at a time, and not where the host
+ * needs its memory for very many members: it is bounded.
+ */
+static bool begin_ahead(struct decoding *decoding)
+{
+    struct tar_zstd *tar = decoding->tar;
+    unsigned workers = atomic_load(&tar->workers);
+    if (decoding->ahead != NULL)
+        return true;
+    if (decoding->alone || workers < 2 || decoding->table->index.members > AHEAD_MEMBERS ||
+        atomic_exchange(&tar->is_ahead, true))
+        return false;
+    decoding->ahead = tar_ahead_begin(workers - 1);
+    decoding->alone = decoding->ahead == NULL;
+    if (decoding->alone)
+        atomic_store(&tar->is_ahead, false);
+    return !decoding->alone;
+}
+
+static void end_ahead(struct decoding *decoding)
+{
+    if (decoding->ahead == NULL)
+        return;
+    tar_ahead_end(decoding->ahead);
+    atomic_store(&decoding->tar->is_ahead, false);
+}
+
+/* Reads the frame. HB_STATUS_NOMATCH: it is not one to be decompressed ahead. */
+static int put_ahead(struct decoding *decoding, size_t frame)
+{
+    const struct tar_frame *at = &decoding->table->frames[frame];
+    size_t stored = (size_t)stored_bytes(at), bytes = (size_t)tar_bytes(at);
+    if (!is_worth_it(decoding, frame))
+        return HB_STATUS_NOMATCH;
+    unsigned char *room = tar_ahead_room(decoding->ahead, stored, bytes);
+    if (room == NULL)
+        return HB_STATUS_NOMATCH;
+    int status = tar_read_exactly(decoding->input, room, stored, at->file_offset);
+    if (status == HB_STATUS_NOMATCH)
+        return bad_frame(decoding, frame, "the archive ends there");
+    /* All of ours say it. One that does not might need memory for more than a frame. */
+    if (status == HB_OK && ZSTD_getFrameContentSize(room, stored) != bytes)
+        return HB_STATUS_NOMATCH;
+    if (status == HB_OK)
+        tar_ahead_put(decoding->ahead);
+    return status;
+}
+
+static int take_ahead(struct decoding *decoding, size_t frame)
+{
+    if (decoding->tar->host->cancelled(decoding->tar->host))
+        return HB_STATUS_CANCELLED;
+    const struct tar_ahead_frame *found =
+        tar_ahead_take(decoding->ahead, decoding->worker->decompressor);
+    if (found->why != NULL)
+        return bad_frame(decoding, frame, found->why);
+    int status =
+        compare_checksum(decoding, frame, found->stored + found->stored_bytes - TAIL_BYTES);
+    decoding->position = decoding->table->frames[frame].tar_offset;
+    if (status == HB_OK)
+        status = consume(decoding, found->data, found->bytes);
+    tar_ahead_drop(decoding->ahead);
+    return status;
+}
+
+/* Frames from *frame on, to `end` or to one that is of another kind, where *frame is then. */
+static int decode_ahead(struct decoding *decoding, size_t *frame, size_t end)
+{
+    size_t next = *frame;
+    int status = HB_OK;
+    if (end - next < 2 || !is_worth_it(decoding, next) || !begin_ahead(decoding))
+        return HB_OK;
+    do {
+        while (status == HB_OK && next < end && tar_ahead_has_room(decoding->ahead)) {
+            status = put_ahead(decoding, next);
+            next += status == HB_OK;
+        }
+        if (status == HB_STATUS_NOMATCH) {
+            end = next;
+            status = HB_OK;
+        }
+        if (status == HB_OK && *frame < end)
+            status = take_ahead(decoding, (*frame)++);
+    } while (status == HB_OK && *frame < end);
+    return status;
+}
+
+/* The current member lies in frames up to there, at least. */
+static size_t frames_end(const struct decoding *decoding, size_t frame)
+{
+    const struct target *target = &decoding->targets[decoding->current];
+    uint64_t last = decoding->table->index.tar_bytes - 1, end;
+    if (!__builtin_add_overflow(target->offset, tar_content_bytes(target->member->entry), &end) &&
+        end < last)
+        last = end;
+    size_t found = tar_table_find(decoding->table, last) + 1;
+    return found > frame ? found : frame + 1;
+}
+
+/* ---- members -------------------------------------------------------------------------------- */
+
 static int by_offset(const void *left, const void *right)
 {
     const struct target *a = left, *b = right;
@@ -236,7 +376,10 @@ static int decode_targets(struct decoding *decoding)
         }
         if (frame >= table->count)
             return differs(decoding);
-        status = decode_frame(decoding, frame++);
+        size_t end = frames_end(decoding, frame);
+        status = decode_ahead(decoding, &frame, end);
+        if (status == HB_OK && frame < end)
+            status = decode_frame(decoding, frame++);
     }
     return status;
 }
@@ -264,5 +407,7 @@ int tar_decode(void *self, void *state, const struct hb_input *input,
                                 .worker = state,
                                 .targets = targets,
                                 .count = count};
-    return decode_targets(&decoding);
+    status = decode_targets(&decoding);
+    end_ahead(&decoding);
+    return status;
 }

@@ -3,6 +3,7 @@
 #include "tar_name.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /*
  * libarchive brings UTF-8 of pax records into normal form C, which changes the bytes of a name with
@@ -48,10 +49,22 @@ static size_t decode_point(const unsigned char *at, size_t bytes, uint32_t *poin
     return length;
 }
 
+/* How many bytes at its start are ASCII, in words. */
+static size_t ascii_words(const char *name, size_t bytes)
+{
+    size_t at = 0;
+    for (uint64_t word; bytes - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, name + at, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return at;
+}
+
 enum tar_name_kind tar_name_kind(const char *name, size_t bytes)
 {
     enum tar_name_kind kind = TAR_NAME_ASCII;
-    for (size_t i = 0; i < bytes;) {
+    for (size_t i = ascii_words(name, bytes); i < bytes;) {
         uint32_t point;
         size_t length = decode_point((const unsigned char *)name + i, bytes - i, &point);
         if (length == 0 || !is_stable(point))

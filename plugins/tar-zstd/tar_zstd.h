@@ -3,7 +3,7 @@
  * The tar-zstd format plugin: what its parts share. README.md describes the layout of an archive.
  * The parts, each of which includes only those before it:
  *
- *     tar_bytes    little-endian numbers      tar_list          listing, from the member index
+ *     tar_bytes    little-endian numbers      tar_ahead         frames before it is their turn
  *     tar_buffer   growable bytes             tar_decode        one member back
  *     tar_name     what a name needs          tar_inflow        an archive's bytes, looking ahead
  *     tar_header   the header of an entry     tar_source        the tar stream within it
@@ -13,6 +13,7 @@
  *     tar_encode   units: frames of zstd      tar_pax           what libarchive gets wrong
  *     tar_write    frames, index, seek table  tar_walk          one pass over any tar
  *     tar_table    the seek table, read       plugin            options and table of functions
+ *     tar_list     listing, from the index
  */
 #ifndef TAR_ZSTD_H
 #define TAR_ZSTD_H
@@ -22,6 +23,7 @@
 
 #include <errno.h>
 #include <hbcore/format.h>
+#include <stdatomic.h>
 #include <zstd.h>
 
 /* ---- the archive's layout ------------------------------------------------------ */
@@ -63,6 +65,8 @@ struct tar_zstd {
     char codec[64];            /* what the bytes of a frame depend on */
     struct tar_writer *writer; /* made by the first begin_entry() or finish() */
     struct tar_table *table;   /* made by list() */
+    atomic_uint workers;       /* that there are now */
+    atomic_bool is_ahead;      /* threads of ours decompress frames for one of them */
 };
 
 /* In hb_unit.note, from encode() to append(). */

@@ -12,8 +12,8 @@
  *     zip_directory  all records, packed       zip_method   methods; those besides deflate
  *     zip            the instance              zip_decode   one member back
  *     zip_end        finding the directory     zip_entry    what a record means
- *                                              zip_list     listing, trailer, walk
-                                              zip_span     members as they lie
+ *     zip_window     what is read in order     zip_list     listing, trailer, walk
+ *                                              zip_span     members as they lie
  *                                              plugin       options and the table of functions
  */
 #ifndef ZIP_H

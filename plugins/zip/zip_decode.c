@@ -17,12 +17,12 @@
 
 #include <inttypes.h>
 #include <libdeflate.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 enum {
     HEAD_BYTES = 4096,    /* read ahead for a local header; longer ones are read again */
+    CENTRAL_BYTES = 512,  /* the same for one of the directory */
     INPUT_BYTES = 1 << 17 /* read at once for a streamed member */
 };
 
@@ -32,15 +32,16 @@ struct member {
     struct zip_worker *worker;
     const struct hb_input *input;
     const struct hb_output *output;
-    struct zip_record record; /* as the central directory has it; without pointers */
-    uint64_t start;           /* of the local header */
-    uint64_t next;            /* of what follows the member */
-    uint64_t data;            /* of its compressed data */
-    size_t loaded;            /* bytes from `start` on that are in worker->packed */
-    uint64_t done;            /* content handed out */
-    uint32_t crc;             /* of it */
-    uint64_t known;           /* the host has so much of it from ISA-L, which gave up */
-    uint32_t known_crc;       /* of that */
+    struct zip_record record;   /* as the central directory has it; without pointers */
+    uint64_t start;             /* of the local header */
+    uint64_t next;              /* of what follows the member */
+    uint64_t data;              /* of its compressed data */
+    const unsigned char *local; /* what is read already, from `start` on */
+    size_t loaded;              /* how many bytes */
+    uint64_t done;              /* content handed out */
+    uint32_t crc;               /* of it */
+    uint64_t known;             /* the host has so much of it from ISA-L, which gave up */
+    uint32_t known_crc;         /* of that */
 };
 
 static int refuse(const struct member *member, const char *why)
@@ -104,34 +105,32 @@ static int compare_headers(const struct member *member, const struct zip_record 
     return HB_OK;
 }
 
+static int load(struct member *member, size_t bytes)
+{
+    const struct zip *zip = member->zip;
+    uint64_t end = zip->index.start < member->next ? member->next : zip->index.start;
+    member->loaded = bytes;
+    return zip_window_read(zip, member->input, &member->worker->members, member->start, bytes, end,
+                           &member->local);
+}
+
 /*
- * Reads the local header into worker->packed, and all of a small member's data with it: one call
- * for each of the many small files of a home.
+ * Reads the local header, and all of a small member's data with it: at most one call for each of
+ * the many small files of a home.
  */
 static int load_local(struct member *member)
 {
-    struct zip_worker *worker = member->worker;
-    const struct zip *zip = member->zip;
     uint64_t span = member->next - member->start;
     uint64_t want = HEAD_BYTES + member->record.name_bytes;
     if (member->record.packed <= ZIP_SMALL_BYTES)
         want += member->record.packed;
     if (want > span)
         want = span;
-    int status = zip_reserve(zip, &worker->packed, &worker->packed_capacity, (size_t)want);
-    if (status == HB_OK)
-        status = zip_read(zip, member->input, worker->packed, (size_t)want, member->start);
+    int status = load(member, (size_t)want);
     if (status != HB_OK)
         return status;
-    member->loaded = (size_t)want;
-    size_t header = want < ZIP_LOCAL_BYTES ? 0 : zip_local_bytes(worker->packed);
-    if (header <= want || header > span)
-        return HB_OK;
-    status = zip_reserve(zip, &worker->packed, &worker->packed_capacity, header);
-    if (status == HB_OK)
-        status = zip_read(zip, member->input, worker->packed, header, member->start);
-    member->loaded = header;
-    return status;
+    size_t header = want < ZIP_LOCAL_BYTES ? 0 : zip_local_bytes(member->local);
+    return header <= want || header > span ? HB_OK : load(member, header);
 }
 
 static int open_local(struct member *member, const struct zip_record *central)
@@ -140,7 +139,7 @@ static int open_local(struct member *member, const struct zip_record *central)
     int status = load_local(member);
     if (status != HB_OK)
         return status;
-    const char *wrong = zip_parse_local(member->worker->packed, member->loaded, &local);
+    const char *wrong = zip_parse_local(member->local, member->loaded, &local);
     if (wrong != NULL)
         return member->zip->host->fail(member->zip->host, HB_STATUS_FATAL,
                                        "it %s; the archive is damaged or forged", wrong);
@@ -385,7 +384,7 @@ static int decode_content(struct member *member)
     const struct zip_record *record = &member->record;
     size_t header = (size_t)(member->data - member->start);
     bool here = header <= member->loaded && record->packed <= member->loaded - header;
-    const unsigned char *packed = member->worker->packed + header;
+    const unsigned char *packed = member->local + header;
     int status;
     if (record->method == ZIP_STORED)
         status = here ? hand_out(member, packed, (size_t)record->packed) : copy_stream(member);
@@ -406,29 +405,29 @@ static int decode_content(struct member *member)
 
 /* ---- one member --------------------------------------------------------------------------- */
 
-/* Reads the central header again, into memory that the caller frees. */
-static int read_central(const struct zip *zip, const struct hb_input *input, uint64_t place,
-                        unsigned char **header, struct zip_record *record)
+/* Reads the central header again. The record points into a window of the worker's. */
+static int read_central(const struct zip *zip, struct zip_worker *worker,
+                        const struct hb_input *input, uint64_t place, struct zip_record *record)
 {
     const struct zip_index *index = &zip->index;
-    unsigned char fixed[ZIP_CENTRAL_BYTES];
+    const unsigned char *header;
     if (place < index->start || place - index->start > index->bytes ||
         index->bytes - (place - index->start) < ZIP_CENTRAL_BYTES)
         return zip->host->fail(zip->host, HB_STATUS_FATAL, "no such member in this archive");
-    int status = zip_read(zip, input, fixed, sizeof fixed, place);
+    uint64_t end = index->start + index->bytes, left = end - place;
+    size_t bytes = left < CENTRAL_BYTES ? (size_t)left : CENTRAL_BYTES;
+    int status = zip_window_read(zip, input, &worker->central, place, bytes, end, &header);
     if (status != HB_OK)
         return status;
-    size_t bytes = zip_central_bytes(fixed);
-    if (bytes > index->bytes - (place - index->start))
+    bytes = zip_central_bytes(header);
+    if (bytes > left)
         bytes = 0;
-    *header = bytes == 0 ? NULL : malloc(bytes);
-    if (bytes != 0 && *header == NULL)
-        return zip_no_memory(zip);
-    status = bytes == 0 ? HB_OK : zip_read(zip, input, *header, bytes, place);
+    if (bytes > CENTRAL_BYTES)
+        status = zip_window_read(zip, input, &worker->central, place, bytes, end, &header);
     if (status != HB_OK)
         return status;
     const char *wrong =
-        bytes == 0 ? "has no central header" : zip_parse_central(*header, bytes, record);
+        bytes == 0 ? "has no central header" : zip_parse_central(header, bytes, record);
     if (wrong != NULL)
         return zip->host->fail(zip->host, HB_STATUS_FATAL, "it now %s; the archive was changed",
                                wrong);
@@ -460,12 +459,8 @@ int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struc
 {
     struct member member = {.zip = zip, .worker = worker, .input = input, .output = output};
     struct zip_record central = {0};
-    unsigned char *header = NULL;
-    int status = read_central(zip, input, place, &header, &central);
-    if (status == HB_OK)
-        status = decode_record(&member, &central, type);
-    free(header);
-    return status;
+    int status = read_central(zip, worker, input, place, &central);
+    return status == HB_OK ? decode_record(&member, &central, type) : status;
 }
 
 int zip_decode(void *self, void *worker, const struct hb_input *input,

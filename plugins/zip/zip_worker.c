@@ -32,6 +32,8 @@ void zip_worker_destroy(void *self, void *opaque)
     free(worker->fast_inflater);
     free(worker->packed);
     free(worker->plain);
+    free(worker->members.data);
+    free(worker->central.data);
     free(worker);
 }
 

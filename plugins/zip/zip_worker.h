@@ -3,7 +3,7 @@
 #ifndef ZIP_WORKER_H
 #define ZIP_WORKER_H
 
-#include "zip.h"
+#include "zip_window.h"
 
 /* Each part is made when it is first needed. */
 struct zip_worker {
@@ -17,6 +17,7 @@ struct zip_worker {
     size_t packed_capacity;
     unsigned char *plain;
     size_t plain_capacity;
+    struct zip_window members, central; /* decode */
 };
 
 void *zip_worker_create(void *self);

@@ -79,8 +79,14 @@ class NewDirectories(fault.FaultCase):
                                                if path.is_file()))
 
     def test_what_is_staged_is_on_its_way_to_the_disk(self):
-        done = self.faulted(*self.line, self.archive, calls="sync_file_range", list_calls=True)
-        self.assertEqual(len(done.calls), self.files())
+        """Each file of some size at once; small ones by the flush, which is quicker for them together."""
+        for name in ("made/large", "made/d1/inner/large", "there/large"):
+            hb.write(self.new / name, b"large" * 60_000)
+        archive = self.backup(self.new, "large.tar.zst", "--format", "tar-zstd")
+        done = self.faulted(*self.line, archive, calls="sync_file_range,syncfs", list_calls=True)
+        sent = [call[0] for call in done.calls]
+        self.assertEqual(sent.count("sync_file_range"), 3)
+        self.assertIn("syncfs", sent)
 
     def test_into_no_home(self):
         self.home = self.dir / "nothing"

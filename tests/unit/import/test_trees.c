@@ -20,6 +20,7 @@ struct fixture {
     struct hb_chain contents; /* none */
     struct hb_trees trees;
     struct hb_error error;
+    unsigned workers; /* 0: one */
 };
 
 static int set_up(void **state)
@@ -66,6 +67,7 @@ static void plan(struct fixture *fixture, bool allowed)
     fixture->trees.plan = &fixture->plan;
     fixture->trees.stage = &fixture->stage;
     fixture->trees.umask = 022;
+    fixture->trees.workers = fixture->workers;
     hb_trees_plan(&fixture->trees, &fixture->home, allowed);
 }
 
@@ -133,6 +135,81 @@ static void test_what_cannot_be_made_there(void **state)
     assert_false(hb_trees_parent(&fixture->trees, second)->unfinished);
 }
 
+enum { WIDE = 300, DEEP = 100, BOTH = WIDE + DEEP };
+
+/* The files of directories that lie beside each other, and within each other. */
+static void add_wide_and_deep(struct fixture *fixture, size_t *files)
+{
+    char path[3 * DEEP + 20] = "new/deep";
+    size_t bytes = strlen(path);
+    for (int i = 0; i < WIDE; i++) {
+        HB_AUTO_FREE char *wide = hb_text("new/wide/%d/x", i);
+        files[i] = add(fixture, HB_TYPE_FILE, wide);
+    }
+    for (int i = 0; i < DEEP; i++) {
+        memcpy(path + bytes, "/d", 3);
+        bytes += 2;
+        HB_AUTO_FREE char *deep = hb_text("%s/x", path);
+        files[WIDE + i] = add(fixture, HB_TYPE_FILE, deep);
+    }
+}
+
+/* They are made by another thread: each file finds its directory, also if the last one comes first.
+ */
+static void test_directories_are_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_tree_place place = {.fd = -1};
+    size_t files[BOTH];
+    add_wide_and_deep(fixture, files);
+    fixture->workers = 3;
+    plan(fixture, true);
+    for (size_t i = BOTH; i-- > 0;) {
+        HB_AUTO_CLOSE int fd = hb_trees_create(&fixture->trees, &place, files[i]);
+        assert_true(fd >= 0);
+    }
+    hb_tree_place_clear(&place);
+    hb_trees_filled(&fixture->trees, true);
+    hb_trees_complete(&fixture->trees);
+    for (size_t i = 0; i < BOTH; i++) {
+        assert_true(hb_trees_hold(&fixture->trees, files[i]));
+        assert_false(hb_trees_parent(&fixture->trees, files[i])->unfinished);
+    }
+}
+
+/* One that cannot be made: its files, and those further down, are staged elsewhere. */
+static void test_one_of_them_cannot_be_made(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_tree_place place = {.fd = -1};
+    size_t first = add(fixture, HB_TYPE_FILE, "new/x");
+    HB_AUTO_FREE char *name = hb_alloc(301);
+    memset(name, 'n', 300); /* longer than a file system has them */
+    HB_AUTO_FREE char *long_path = hb_text("new/%s/below/x", name);
+    size_t second = add(fixture, HB_TYPE_FILE, long_path);
+    fixture->workers = 2;
+    plan(fixture, true);
+    HB_AUTO_CLOSE int fd = hb_trees_create(&fixture->trees, &place, first);
+    HB_AUTO_CLOSE int none = hb_trees_create(&fixture->trees, &place, second);
+    hb_tree_place_clear(&place);
+    hb_trees_filled(&fixture->trees, true);
+    assert_true(fd >= 0 && none < 0);
+    assert_true(hb_trees_hold(&fixture->trees, first));
+    assert_false(hb_trees_hold(&fixture->trees, second));
+}
+
+/* An import that fails makes no more of them. */
+static void test_they_are_not_needed(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t files[BOTH];
+    add_wide_and_deep(fixture, files);
+    fixture->workers = 2;
+    plan(fixture, true);
+    hb_trees_filled(&fixture->trees, false);
+    assert_null(fixture->trees.making);
+}
+
 /* An archive of nothing but directories takes no more memory than one with few. */
 static void test_too_many(void **state)
 {
@@ -158,6 +235,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_allowed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_made_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_directories_are_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_of_them_cannot_be_made, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_they_are_not_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
