@@ -535,6 +535,9 @@ static int commit(struct writing *writing)
         return status;
     writing->publication.facts = facts;
     status = hb_publication_commit(&writing->publication, writing->error);
+    if (status == HB_OK)
+        status = hb_publication_confirm(&writing->publication, &writing->result->unconfirmed,
+                                        writing->error);
     writing->publication.facts = NULL;
     return status;
 }

@@ -81,6 +81,13 @@ int hb_publication_sync(struct hb_publication *publication, struct hb_error *err
  * archive of that name (destination->path says which). After this it is complete and durable.
  */
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error);
+/*
+ * After that, of a store whose bytes are not this machine's: does it give back the end of what was
+ * sent? HB_OK; or HB_STATUS_FATAL: it has other bytes, and they are removed. Where nobody can tell,
+ * *unconfirmed is set, and the report says why: on the strength of this archive nothing may go.
+ */
+int hb_publication_confirm(const struct hb_publication *publication, bool *unconfirmed,
+                           struct hb_error *error);
 /* Closes; what was not committed goes with the stage. */
 void hb_publication_end(struct hb_publication *publication);
 

@@ -316,8 +316,10 @@ static void explain(const struct transfer *transfer, CURLcode code)
     struct http_response *response = transfer->response;
     response->sent = was_sent(code);
     response->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+    bool reading = strcmp(transfer->request->method, "GET") == 0; /* else it may be done */
     response->unusable = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-                         code == CURLE_SSL_CACERT_BADFILE || response->untrusted;
+                         code == CURLE_SSL_CACERT_BADFILE || response->untrusted ||
+                         (transfer->too_long && reading);
     response->stopped = is_stopped(transfer);
     response->status = 0;
     snprintf(response->why, sizeof response->why, "%s",

@@ -95,6 +95,19 @@ const struct hb_option *const s3_options[OPTIONS] = {
                     .flags = HB_OPTION_ADVANCED,
                     .help = "With reuse, let the service copy what did not change from the archive "
                             "before"),
+    [CHECKSUM] = OPTION(
+            .type = HB_OPTION_CHOICE, .key = "checksum", .default_text = "none",
+            .choices = (const char *const[]){"none", "sha256", NULL}, .flags = HB_OPTION_ADVANCED,
+            .help =
+                "Let the service keep a checksum of its own of each part (x-amz-checksum-sha256): "
+                "Amazon can; some accept a wrong one"),
+    [VERSIONS] = OPTION(
+            .type = HB_OPTION_CHOICE, .key = "versions", .default_text = "remove",
+            .choices = (const char *const[]){"remove", "hide", NULL},
+            .help =
+                "In a bucket that keeps versions, what becomes of an archive that is no longer "
+                "kept: that version of it is removed, or hidden until a rule of the bucket takes "
+                "it"),
 };
 
 static bool is_url(const char *text)

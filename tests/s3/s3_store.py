@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives in a bucket: what each command does with them, in how many requests, with which options."""
 import base64
+import dataclasses
 import hashlib
 import json
 import os
@@ -164,6 +165,65 @@ class Store(s3case.Case):
         with_key = [row for row in heard if row.get("x-amz-server-side-encryption-customer-key") == env["KEY"]]
         self.assertTrue(all(row["x-amz-server-side-encryption-customer-key-md5"] == digest for row in with_key))
         self.assertGreaterEqual(len(with_key), 6)
+
+    def test_versions(self):
+        """What is no longer kept is removed by the id of its version, or hidden; a lock is told of."""
+        self.service.keeps_versions = True
+        for _ in range(4):
+            self.run_it("backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), self.service.hidden), (2, []))
+        for _ in range(2):
+            self.run_it("--set", "store:s3.versions=hide", "backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), len(self.service.hidden)), (2, 4))
+        # A PUT that came twice is there twice.
+        name, found = min((row for row in self.service.objects.items() if row[0][1] in self.archives()), key=lambda row: row[1].when)
+        self.service.hidden = [(name, dataclasses.replace(found, version="twin"))]
+        self.run_it("backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), self.service.hidden), (2, []))
+        self.service.locked = True
+        done = self.run_it("backup", "--preset", "nightly")
+        self.assertIn(b"does not let this version be removed", done.stdout)
+        self.assertEqual(len(self.archives()), 3)
+
+    def test_checksums(self):
+        """Only where they are configured."""
+        heard = []
+        self.front.before = lambda request: heard.extend(name for name in request.headers if name.startswith("x-amz-checksum"))
+        self.make_large(s3case.COPIED)
+        self.make_old()
+        self.run_it(*s3case.SMALL, "backup", "--preset", "nightly")
+        self.assertEqual(heard, [])
+        words = ("--set", "store:s3.checksum=sha256", *s3case.SMALL)
+        self.run_it(*words, "backup", "--preset", "nightly")
+        self.assertIn("x-amz-checksum-algorithm", heard)
+        self.assertIn("x-amz-checksum-sha256", heard)
+        self.assertTrue([request for request in self.requests() if request.endswith("copy")])
+        self.assert_all_whole()
+
+    def test_the_end_is_read_back(self):
+        """What the store has is not what was sent: an error, and nothing older goes."""
+        self.run_it("backup", "--preset", "nightly")
+        before = set(self.archives())
+        words = ("--set", "preset:nightly.keep=1", "backup", "--preset", "nightly")
+
+        def spoil(request):
+            for key, found in self.service.objects.items():
+                if request.method == "GET" and key[1] not in before and key[1].endswith(".zip"):
+                    found.data = change(found.data)
+        self.front.before = spoil
+        for change, said in ((lambda data: data[:-1] + b"x", b"other bytes than were sent"), (lambda data: data[:-1], b"of the")):
+            self.assertIn(said, self.run_it(*words, expect=1).stderr)
+            self.assertEqual(set(self.archives()), before)
+        # Somebody else has replaced it at once: nobody can tell.
+        change = lambda data: data
+
+        def steal(request):
+            for key, found in self.service.objects.items():
+                if request.method == "GET" and key[1] not in before and key[1].endswith(".zip"):
+                    found.meta = {"x-amz-meta-hbcore-run": "another"}
+        self.front.before = steal
+        self.assertIn(b"cannot be read back", self.run_it(*words, expect=3).stderr)
+        self.assertTrue(before < set(self.archives()))
 
     def test_limits(self):
         """11 MB at 6 MB a second take more than a second, each way; no more than that is asked of a clock here."""
