@@ -183,7 +183,7 @@ int64_t s3_read_at(void *self, void *opened, void *buffer, size_t bytes, uint64_
                                                          : (size_t)(reader->tail_at - offset);
     struct ahead *ahead = ahead_of(reader);
     if (in_front > 0 && (ahead == NULL || !ahead_give(ahead, buffer, in_front, offset))) {
-        int status = get_range(self, reader, 0, buffer, in_front, offset, NULL, NULL);
+        int status = get_range(self, reader, buffer, in_front, offset);
         if (status != HB_OK)
             return status;
     }

@@ -146,6 +146,11 @@ static size_t on_write(char *data, size_t size, size_t count, void *self)
     long status = 0;
     curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
     bool wanted = status == 206 && request->into != NULL;
+    if (status == 206 && request->take != NULL)
+        return slow_down(transfer, transfer->http->settings.down, bytes) &&
+                       request->take(request->context, response, data, bytes)
+                   ? bytes
+                   : 0;
     size_t room = wanted ? request->into_bytes - response->into_bytes
                          : request->body_most - response->body.bytes;
     if (bytes > room) {

@@ -35,16 +35,17 @@ class Store(s3case.Case):
 
     def test_few_requests(self):
         """Whatever the size: list in at most 5, cat of one file in at most 7."""
-        self.make_large()
-        for number in range(300):
-            hb.write(self.home / f"many/{number}", str(number))
-        self.run_it(*s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
-        self.front.arm()
-        self.run_it("list", "s3://bucket/a.zip")
-        self.assertLessEqual(len(self.requests()), 5, self.requests())
-        self.front.arm()
-        self.assertEqual(self.run_it("cat", "s3://bucket/a.zip", "many/7").stdout, b"7")
-        self.assertLessEqual(len(self.requests()), 7, self.requests())
+        self.make_large(40)
+        for number in range(12_000):  # an index of more than a block, and more than what comes with the first request
+            hb.write(self.home / f"many/{number // 500}/a file with a name that is rather long, as many are, {number}", str(number))
+        for format_, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            url = f"s3://bucket/a{suffix}"
+            self.run_it("backup", "--format", format_, "-o", url)
+            for words, most in ((("list", url), 5), (("cat", url, "many/7/a file with a name that is rather long, as many are, 3777"), 7),
+                                (("cat", url, "large.bin"), 7)):
+                self.front.arm()
+                self.run_it(*words)
+                self.assertLessEqual(len(self.requests()), most, (words, self.requests()))
 
     def test_a_small_one_is_one_request(self):
         self.front.arm()
