@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import ssl
 import unittest
 
 import s3case
@@ -241,6 +242,41 @@ class Store(s3case.Case):
             for home in (self.home, other):
                 self.run_it("--home", home, "backup", "--preset", "nightly")
         self.assertEqual(len(self.archives()), 4)
+
+
+class Tls(s3case.Case):
+    """A service with a certificate that an authority of its own has signed."""
+
+    def make_tls(self):
+        self.need("openssl")
+        for words in (("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+                       "-days", "2", "-subj", "/CN=an authority", "-addext", "keyUsage=critical,keyCertSign"),
+                      ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "its.key", "-out", "its.csr",
+                       "-subj", "/CN=127.0.0.1"),
+                      ("x509", "-req", "-in", "its.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "its.pem", "-days", "2",
+                       "-extfile", "names")):
+            hb.write(self.dir / "names", "subjectAltName=IP:127.0.0.1\n")
+            self.tool("openssl", *words, cwd=self.dir)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.dir / "its.pem", self.dir / "its.key")
+        return context
+
+    def section(self):
+        return super().section().replace("http://", "https://")
+
+    def test_certificates(self):
+        believed = ("--set", f"store:s3.ca-file={self.dir}/ca.pem")
+        self.make_large(6)
+        self.run_it(*believed, *s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        self.run_it(*believed, "verify", "s3://bucket/a.zip")
+        self.front.arm()
+        for words in (("list", "s3://bucket/a.zip"), ("backup", "-o", "s3://bucket/b.zip")):
+            done = self.run_it(*words, expect=1)  # at once: it will not be believed the next time, either
+            self.assertIn(b"certificate", done.stderr)
+        other = ("--set", f"store:s3.endpoint=https://localhost:{self.front.port}")  # it is not the name of that
+        self.assertIn(b"localhost", self.run_it(*believed, *other, "list", "s3://bucket/a.zip", expect=1).stderr)
+        self.assertEqual(self.requests(), [])
+        self.assertEqual(list(self.archives()), ["a.zip"])
 
 
 class Settings(s3case.Case):
