@@ -27,6 +27,7 @@ enum {
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
     ATTEMPTS = 10000,           /* to find a name that is free */
     KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
+    WINDOW_LEAST = 6 << 20,     /* so that all workers have something to do */
     START_BYTES = 64 << 10,     /* of one whose content is not kept: its format is known by that */
 };
 
@@ -372,6 +373,13 @@ int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
     if (publication->upload.limits.flags & HB_STORE_PATCH)
         publication->sink.patch = sink_patch;
     return status;
+}
+
+uint64_t hb_publication_window(const struct hb_publication *publication, uint64_t window)
+{
+    uint64_t parts = hb_upload_memory(&publication->upload);
+    uint64_t left = window > parts ? window - parts : 0;
+    return left < WINDOW_LEAST && window > WINDOW_LEAST ? WINDOW_LEAST : left > 0 ? left : window;
 }
 
 /*

@@ -67,6 +67,9 @@ struct hb_publication {
 int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
                          struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error);
+/* So much of a window of finished units is left to the pipeline: parts on their way are in memory,
+ * too, and wait there as well. */
+uint64_t hb_publication_window(const struct hb_publication *publication, uint64_t window);
 /* Keeps for the listing what lies within the range that was copied last: part of its bytes. */
 int hb_publication_keep(struct hb_publication *publication, const struct hb_range *range,
                         const struct hb_range *part, struct hb_error *error);

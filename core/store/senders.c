@@ -115,6 +115,11 @@ struct hb_senders *hb_senders_start(const struct hb_store *store, void *upload, 
     return NULL;
 }
 
+uint64_t hb_senders_memory(const struct hb_senders *senders)
+{
+    return (uint64_t)senders->part_count * senders->part_bytes;
+}
+
 /* With the lock. False: a part has failed, and this thread knows why. */
 static bool is_well(struct hb_senders *senders)
 {

@@ -265,6 +265,11 @@ int hb_upload_copy(struct hb_upload *upload, const struct hb_opened *from, uint6
     return HB_OK;
 }
 
+uint64_t hb_upload_memory(const struct hb_upload *upload)
+{
+    return upload->senders != NULL ? hb_senders_memory(upload->senders) : upload->part_bytes;
+}
+
 uint64_t hb_upload_room(const struct hb_upload *upload)
 {
     return upload->part_bytes == 0 ? UINT64_MAX : upload->part_bytes - upload->used;
