@@ -83,7 +83,8 @@ class Bench:
 
     def timed(self, *words):
         start = time.monotonic()
-        done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              env={"PATH": os.environ["PATH"], "HOME": str(self.work)})
         took = time.monotonic() - start
         if done.returncode not in (0, 3):
             raise SystemExit(f"{words}: exit {done.returncode}\n{done.stderr.decode()}")

@@ -14,6 +14,8 @@ struct hb_senders;
 int hb_send_part(const struct hb_store *store, void *upload, uint64_t number, uint64_t offset,
                  const void *data, size_t bytes);
 
+/* So many bytes of parts may be in memory at once; fewer where many workers need it. */
+size_t hb_senders_most(const struct hb_store *store);
 /* NULL: no thread can be made, or one at a time is all that is wanted. */
 struct hb_senders *hb_senders_start(const struct hb_store *store, void *upload, unsigned parallel,
                                     size_t part_bytes);

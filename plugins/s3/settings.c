@@ -57,10 +57,11 @@ const struct hb_option *const s3_options[OPTIONS] = {
                .flags = HB_OPTION_SECRET,
                .help = "Key for encryption = customer: 32 bytes in base64. Without it nobody reads "
                        "the archives"),
-    [PART_SIZE] = OPTION(.type = HB_OPTION_BYTES, .key = "part-size", .default_text = "8M",
-                         .minimum = 5 << 20, .maximum = 1 << 30,
-                         .help = "Bytes of a part, of which an archive has at most 9000; larger "
-                                 "where one needs it"),
+    [PART_SIZE] =
+        OPTION(.type = HB_OPTION_BYTES, .key = "part-size", .default_text = "5M",
+               .minimum = 5 << 20, .maximum = 1 << 30,
+               .help = "Bytes of a part at least, of which an archive has at most 9000; larger "
+                       "where one needs it"),
     [PARALLEL] = OPTION(.type = HB_OPTION_INTEGER, .key = "parallel-parts", .default_text = "4",
                         .minimum = 1, .maximum = 64,
                         .help = "How many parts are on their way at once, as far as memory allows"),
