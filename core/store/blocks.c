@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    AHEAD = 4,        /* blocks that are announced */
-    INDEX_BLOCKS = 64 /* an index lies behind the last so many begin, as a rule */
+    AHEAD = 4,         /* blocks that are announced */
+    INDEX_BLOCKS = 256 /* an index lies behind the last so many begin, as a rule */
 };
 
 enum state { BLOCK_EMPTY, BLOCK_COMING, BLOCK_THERE };
