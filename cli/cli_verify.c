@@ -13,7 +13,37 @@
 #include "summary.h"
 #include <inttypes.h>
 
-static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
+static const struct hb_cli_option table[] = {
+    HB_READING_FORMAT,
+    {"sample", 0, "PERCENT%",
+     "of the contents, read only so many percent, by chance; those\n"
+     "first that were not read for longest",
+     .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, sample)},
+    {0}};
+
+/* "5%" or "5"; 0: it is no such thing. */
+static unsigned percent_of(const char *text)
+{
+    char *end;
+    unsigned long percent = *text >= '1' && *text <= '9' ? strtoul(text, &end, 10) : 0;
+    if (percent == 0 || percent > 100 || (*end != '\0' && strcmp(end, "%") != 0))
+        return 0;
+    return (unsigned)percent;
+}
+
+static unsigned sample_of(const struct hb_session *session)
+{
+    const struct hb_reading_options *options = session->options;
+    return options->sample == NULL ? 0 : percent_of(options->sample);
+}
+
+static int check(const struct hb_cli *cli, const void *of)
+{
+    const struct hb_reading_options *options = of;
+    return options->sample == NULL || percent_of(options->sample) > 0
+               ? 0
+               : hb_cli_usage(cli, "verify", "--sample takes a whole number from 1%% to 100%%");
+}
 
 /* Of a database, at the end of its line: rows, say, that were counted when it was stored. */
 static void print_facts(const struct hb_cli *cli, const char *text)
@@ -34,21 +64,32 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     const struct hb_session *session = reading->session;
     const struct hb_cli *cli = session->cli;
     const struct hb_report *report = &session->run.report;
-    char size[24];
+    char size[24], all[24];
     if (cli->json) {
         json_t *object = hb_session_summary(session, "verify");
         hb_json_name(object, "archive", reading->path);
         hb_json_name(object, "format", reading->archive.choice->section->label);
         hb_json_add(object, "{s:I, s:I}", "files", (json_int_t)verified->files, "bytes",
                     (json_int_t)verified->bytes);
+        if (sample_of(session) > 0)
+            hb_json_add(object, "{s:i, s:I, s:I}", "sample", (int)sample_of(session), "all_files",
+                        (json_int_t)verified->all_files, "all_bytes",
+                        (json_int_t)verified->all_bytes);
         hb_session_print_summary(session, object);
         return;
     }
     session->cli->skipped = "Warnings: files that an import would skip";
     HB_AUTO_FREE char *path = hb_printable(reading->path);
-    hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
-                      "%s: %" PRIu64 " file%s, %s read back", path, verified->files,
-                      hb_plural(verified->files), hb_human_bytes(verified->bytes, size));
+    if (sample_of(session) > 0)
+        hb_summary_status(session, "Sample ok", "Sample DOUBTFUL",
+                          "%s: %" PRIu64 " of %" PRIu64 " file%s, %s of %s read back", path,
+                          verified->files, verified->all_files, hb_plural(verified->all_files),
+                          hb_human_bytes(verified->bytes, size),
+                          hb_human_bytes(verified->all_bytes, all));
+    else
+        hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
+                          "%s: %" PRIu64 " file%s, %s read back", path, verified->files,
+                          hb_plural(verified->files), hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
@@ -89,7 +130,10 @@ static int verify(struct hb_reading *reading)
     struct hb_verified verified;
     start_progress(session, &reading->archive.catalog);
     HB_AUTO_FREE char *home = find_home(session);
-    int status = hb_verify(&reading->archive, home, &verified, &session->error);
+    unsigned percent = sample_of(session);
+    int status = percent == 0 ? hb_verify(&reading->archive, home, &verified, &session->error)
+                              : hb_verify_sample(&reading->archive, home, percent, &verified,
+                                                 &session->error);
     hb_session_end_progress(session);
     if (status == HB_STATUS_NOMATCH)
         return HB_EXIT_USAGE;
@@ -130,4 +174,5 @@ const struct hb_command hb_command_verify = {
     .form_count = 1,
     .options = table,
     .bytes = sizeof(struct hb_reading_options),
+    .check = check,
 };

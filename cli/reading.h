@@ -9,7 +9,8 @@
 
 struct hb_reading_options {
     const char *format;
-    bool detailed; /* of list alone */
+    bool detailed;      /* of list alone */
+    const char *sample; /* of verify alone */
 };
 
 /* --format */

@@ -26,7 +26,7 @@ test_set=(
     node-jszip node-yazl nodejs=node gccgo-12 libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop
     zsh=zsh fish=fish mandoc=mandoc libfaketime
     util-linux=unshare
-    swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd
+    swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd rclone=rclone openssl=openssl
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr
 )
 bench_set=(

@@ -38,6 +38,7 @@ struct hb_backup_result {
     uint64_t bytes;
     uint64_t archive_bytes;
     uint64_t reused_bytes; /* of `bytes`: what was taken over from the previous archive */
+    bool unconfirmed;      /* it is made, but the store does not give its end back */
     unsigned swept;        /* left-overs of killed runs that were removed */
 };
 

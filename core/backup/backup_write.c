@@ -340,7 +340,8 @@ static int write_entries(struct writing *writing)
         .contents = &writing->backup->contents,
         .format = writing->format,
         .workers = hb_run_workers(writing->run),
-        .window = (uint64_t)hb_config_backup(writing->run->config)->window,
+        .window = hb_publication_window(&writing->publication,
+                                        (uint64_t)hb_config_backup(writing->run->config)->window),
         .previous = writing->previous,
     };
     struct hb_step step;
@@ -535,6 +536,9 @@ static int commit(struct writing *writing)
         return status;
     writing->publication.facts = facts;
     status = hb_publication_commit(&writing->publication, writing->error);
+    if (status == HB_OK)
+        status = hb_publication_confirm(&writing->publication, &writing->result->unconfirmed,
+                                        writing->error);
     writing->publication.facts = NULL;
     return status;
 }

@@ -90,7 +90,10 @@ static void conclude(struct hb_preset_backup *backup, const struct hb_home_id *i
                   backup->result.nothing ? NULL : backup->destination.path);
     hooks->event.archive_bytes = backup->result.archive_bytes;
     hb_hooks_after(hooks, backup->result.files, backup->result.bytes, retains(backup));
-    if (retains(backup) && hooks->held == NULL)
+    if (retains(backup) && backup->result.unconfirmed)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
+                      "no older archive was removed: it is not sure that the new one is there");
+    else if (retains(backup) && hooks->held == NULL)
         prune(backup, id);
     else if (retains(backup))
         backup->held = hooks->held;

@@ -11,6 +11,7 @@
 #include "host/failure.h"
 #include "host/run.h"
 #include "pipeline/previous.h"
+#include "store/confirm.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@ enum {
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
     ATTEMPTS = 10000,           /* to find a name that is free */
     KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
+    WINDOW_LEAST = 6 << 20,     /* so that all workers have something to do */
     START_BYTES = 64 << 10,     /* of one whose content is not kept: its format is known by that */
 };
 
@@ -373,6 +375,13 @@ int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
     return status;
 }
 
+uint64_t hb_publication_window(const struct hb_publication *publication, uint64_t window)
+{
+    uint64_t parts = hb_upload_memory(&publication->upload);
+    uint64_t left = window > parts ? window - parts : 0;
+    return left < WINDOW_LEAST && window > WINDOW_LEAST ? WINDOW_LEAST : left > 0 ? left : window;
+}
+
 /*
  * PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and that PREFIX-TIME-3.suffix: never a second
  * number, because a name with two is no longer an archive of a preset.
@@ -539,6 +548,44 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
     if (flushed != HB_OK || publication->destination->stream)
         return flushed;
     return give_name(publication, error);
+}
+
+/* Of one whose content is not kept here, the end is what the format wrote last. */
+int hb_publication_confirm(const struct hb_publication *publication, bool *unconfirmed,
+                           struct hb_error *error)
+{
+    const struct hb_store *store = publication->upload.store;
+    const struct hb_destination *destination = publication->destination;
+    uint64_t bytes = publication->flushed;
+    uint64_t kept = publication->only_ends ? bytes - publication->end_at : bytes;
+    size_t end_bytes = kept < START_BYTES ? (size_t)kept : START_BYTES;
+    if (!publication->spooled)
+        return HB_OK;
+    HB_AUTO_FREE unsigned char *end = hb_alloc(end_bytes + 1);
+    const struct hb_sent sent = {.name = hb_url_name(destination->path),
+                                 .run = destination->run,
+                                 .bytes = bytes,
+                                 .end = end,
+                                 .end_bytes = end_bytes};
+    int64_t got = hb_read_all_at(publication->fd, end, end_bytes, bytes - end_bytes);
+    int status = HB_STATUS_UNCERTAIN;
+    if (got == (int64_t)end_bytes)
+        status = hb_store_confirm(store, &sent);
+    else
+        hb_run_explain(store->run, "%s", got < 0 ? strerror((int)-got) : "its copy is cut off");
+    if (status == HB_STATUS_NOMATCH) {
+        const struct hb_put put = {.name = sent.name};
+        hb_error_set(error, HB_STATUS_FATAL, "%s: %s; it was removed again", destination->path,
+                     hb_store_failure(store));
+        take_facts_back(publication, &put);
+        return HB_STATUS_FATAL;
+    }
+    *unconfirmed = status != HB_OK;
+    if (*unconfirmed)
+        hb_report_add(&store->run->report, HB_FOUND_DOUBTFUL, "",
+                      "%s: the archive was put there, but its end cannot be read back: %s",
+                      destination->path, hb_store_failure(store));
+    return HB_OK;
 }
 
 void hb_publication_end(struct hb_publication *publication)

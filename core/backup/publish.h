@@ -67,6 +67,9 @@ struct hb_publication {
 int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
                          struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error);
+/* So much of a window of finished units is left to the pipeline: parts on their way are in memory,
+ * too, and wait there as well. */
+uint64_t hb_publication_window(const struct hb_publication *publication, uint64_t window);
 /* Keeps for the listing what lies within the range that was copied last: part of its bytes. */
 int hb_publication_keep(struct hb_publication *publication, const struct hb_range *range,
                         const struct hb_range *part, struct hb_error *error);
@@ -81,6 +84,13 @@ int hb_publication_sync(struct hb_publication *publication, struct hb_error *err
  * archive of that name (destination->path says which). After this it is complete and durable.
  */
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error);
+/*
+ * After that, of a store whose bytes are not this machine's: does it give back the end of what was
+ * sent? HB_OK; or HB_STATUS_FATAL: it has other bytes, and they are removed. Where nobody can tell,
+ * *unconfirmed is set, and the report says why: on the strength of this archive nothing may go.
+ */
+int hb_publication_confirm(const struct hb_publication *publication, bool *unconfirmed,
+                           struct hb_error *error);
 /* Closes; what was not committed goes with the stage. */
 void hb_publication_end(struct hb_publication *publication);
 

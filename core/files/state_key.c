@@ -115,6 +115,15 @@ static int open_directory(struct hb_state_key *key, const char *path, bool make)
                   "leads there");
 }
 
+int hb_state_directory_open(bool make, char **why)
+{
+    struct hb_state_key none = {.known = false};
+    HB_AUTO_FREE char *path = hb_state_directory();
+    int fd = path == NULL ? -1 : open_directory(&none, path, make);
+    *why = none.why;
+    return fd;
+}
+
 /* 0; 1: there is none, or half of one; -1: see key->why. */
 static int read_key(struct hb_state_key *key, int directory_fd)
 {

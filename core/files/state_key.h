@@ -30,6 +30,10 @@ struct hb_state_key {
 /* The directory that it lies in, whether it exists or not. Caller frees; NULL: none can be told. */
 char *hb_state_directory(void);
 
+/* The same, open, if nobody else can write to it; with `make` it is made where it is missing. A
+ * descriptor, or -1: *why says it, or is NULL: there is none. Caller frees. */
+int hb_state_directory_open(bool make, char **why);
+
 /*
  * Does the path below `root` lead to where a user's key lies, or lay while it was made:
  * …/hbcore/reuse.key? Any user's, who can say where with XDG_STATE_HOME.

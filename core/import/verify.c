@@ -11,6 +11,7 @@
 #include "host/instance.h"
 #include "host/own_places.h"
 #include "import/archive_marks.h"
+#include "import/sample.h"
 #include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,8 @@ struct verify {
     struct hb_claims *claims;    /* of the plan, where there is one */
     struct hb_claims unplanned;
     struct hb_error *error;
-    bool *is_read; /* of each member */
+    const struct hb_sample *sample; /* NULL: all of it */
+    bool *is_read;                  /* of each member */
     bool can_stage;
     size_t damaged; /* the first damaged member, or SIZE_MAX */
 };
@@ -41,9 +43,8 @@ static void copy_name(size_t index, char *name)
 
 static bool verify_wanted(void *context, size_t index)
 {
-    (void)context;
-    (void)index;
-    return true;
+    const struct verify *verify = context;
+    return verify->sample == NULL || verify->sample->wanted[index];
 }
 
 static void report_no_copy(struct verify *verify, size_t index, int error)
@@ -56,10 +57,10 @@ static void report_no_copy(struct verify *verify, size_t index, int error)
 }
 
 /* As what it is; not what a later member of that name replaces, which nobody gets. By its name. */
-static bool is_checked(const struct verify *verify, size_t index)
+static bool is_checked(struct verify *verify, size_t index)
 {
     const struct hb_restore_row *rows = verify->plan.rows;
-    return hb_claims_by_name(verify->claims, index) &&
+    return verify_wanted(verify, index) && hb_claims_by_name(verify->claims, index) &&
            (rows == NULL || rows[index].action != HB_REPLACED);
 }
 
@@ -313,7 +314,7 @@ static int read_back(struct verify *verify, struct hb_error *error)
         .damaged = verify_damaged,
         .unreadable = verify_unreadable,
         .unwritable = verify_unwritable,
-        .whole = true,
+        .whole = verify->sample == NULL,
     };
     int status = hb_extract(&request, error);
     hb_run_close_stage(verify->run, &verify->run->stage, status);
@@ -362,11 +363,12 @@ static void count_read(const struct verify *verify, struct hb_verified *result)
     }
 }
 
-int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
-              struct hb_error *error)
+static int verify(struct hb_archive *archive, const char *home, const struct hb_sample *sample,
+                  struct hb_verified *result, struct hb_error *error)
 {
     struct verify verify = {.archive = archive,
                             .run = archive->run,
+                            .sample = sample,
                             .plan = {.catalog = &archive->catalog},
                             .error = error,
                             .damaged = SIZE_MAX};
@@ -382,5 +384,25 @@ int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *
     count_read(&verify, result);
     result->damaged = verify.damaged != SIZE_MAX;
     free(verify.is_read);
+    return status;
+}
+
+int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
+              struct hb_error *error)
+{
+    return verify(archive, home, NULL, result, error);
+}
+
+/* What was not read to the end, for a signal say, or is damaged, is to be read the next time. */
+int hb_verify_sample(struct hb_archive *archive, const char *home, unsigned percent,
+                     struct hb_verified *result, struct hb_error *error)
+{
+    struct hb_sample sample;
+    hb_sample_choose(archive, percent, &sample);
+    int status = verify(archive, home, &sample, result, error);
+    if (status == HB_OK && !result->damaged)
+        hb_sample_remember(archive, &sample);
+    hb_hard_links_count(&archive->catalog, &result->all_files, &result->all_bytes);
+    hb_sample_clear(&sample);
     return status;
 }

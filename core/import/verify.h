@@ -12,6 +12,7 @@ struct hb_verified {
     uint64_t files; /* read back, with the hard links to them (archive/hard_links.h) */
     uint64_t bytes;
     bool damaged; /* some members are: each is in the report, the first is the error */
+    uint64_t all_files, all_bytes; /* of a sample: what is in the archive */
 };
 
 /*
@@ -24,5 +25,8 @@ struct hb_verified {
  */
 int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
               struct hb_error *error);
+/* The same, but of the contents only those of a sample: so many percent of the bytes (sample.h). */
+int hb_verify_sample(struct hb_archive *archive, const char *home, unsigned percent,
+                     struct hb_verified *result, struct hb_error *error);
 
 #endif

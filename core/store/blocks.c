@@ -5,7 +5,10 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { AHEAD = 4 }; /* blocks that are announced */
+enum {
+    AHEAD = 4,         /* blocks that are announced */
+    INDEX_BLOCKS = 256 /* an index lies behind the last so many begin, as a rule */
+};
 
 enum state { BLOCK_EMPTY, BLOCK_COMING, BLOCK_THERE };
 
@@ -21,7 +24,8 @@ struct hb_blocks {
     const struct hb_opened *opened;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t uses, announced; /* the next block that was not announced */
+    uint64_t uses, fetched;
+    uint64_t announced; /* the next block that was not announced */
     struct block blocks[HB_BLOCKS_KEPT];
 };
 
@@ -68,13 +72,19 @@ static struct block *find_oldest(struct hb_blocks *blocks)
     return oldest;
 }
 
-/* With the lock: what will be read soon, if it goes on as it did. How many blocks. */
+/*
+ * With the lock: what will be read soon, if it goes on as it did, this block included. How many
+ * blocks. What is read first, near the end, is an index, and then all of it.
+ */
 static uint64_t look_ahead(struct hb_blocks *blocks, uint64_t number, uint64_t *first)
 {
-    uint64_t end = number + 1 + AHEAD;
+    uint64_t end = number + 1 + AHEAD, last = blocks->opened->object.bytes / HB_BLOCK_BYTES;
     bool in_order = number > 0 && find(blocks, number - 1) != NULL;
-    *first = blocks->announced > number ? blocks->announced : number + 1;
-    if (!in_order || *first >= end)
+    bool index = blocks->fetched == 0 && number + INDEX_BLOCKS > last;
+    bool known = blocks->announced > number && blocks->announced <= end;
+    blocks->fetched++;
+    *first = known ? blocks->announced : number;
+    if ((!in_order && !index) || *first >= end)
         return 0;
     blocks->announced = end;
     return end - *first;

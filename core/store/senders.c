@@ -6,7 +6,13 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { MOST_SENDERS = 8, MOST_MEMORY = 40 << 20 };
+enum {
+    MOST_SENDERS = 8,
+    MOST_MEMORY = 40 << 20,
+    LEAST_MEMORY = 20 << 20,
+    FEW_WORKERS = 2,
+    WORKER_MEMORY = 3 << 20 /* that each of more workers has for its work */
+};
 
 enum state { PART_FREE, PART_FILLING, PART_READY, PART_SENDING };
 
@@ -89,10 +95,18 @@ static void *sender_main(void *argument)
 
 /* ---- who fills them -------------------------------------------------------------------------- */
 
+size_t hb_senders_most(const struct hb_store *store)
+{
+    unsigned workers =
+        store->run == NULL || store->run->config == NULL ? FEW_WORKERS : hb_run_workers(store->run);
+    size_t others = workers > FEW_WORKERS ? (size_t)(workers - FEW_WORKERS) * WORKER_MEMORY : 0;
+    return others < MOST_MEMORY - LEAST_MEMORY ? MOST_MEMORY - others : LEAST_MEMORY;
+}
+
 struct hb_senders *hb_senders_start(const struct hb_store *store, void *upload, unsigned parallel,
                                     size_t part_bytes)
 {
-    size_t room = MOST_MEMORY / part_bytes;
+    size_t room = hb_senders_most(store) / part_bytes;
     unsigned wanted = parallel < MOST_SENDERS ? parallel : MOST_SENDERS;
     if (room < wanted + 1)
         wanted = room < 2 ? 0 : (unsigned)room - 1;
@@ -113,6 +127,11 @@ struct hb_senders *hb_senders_start(const struct hb_store *store, void *upload, 
         return senders;
     hb_senders_free(senders);
     return NULL;
+}
+
+uint64_t hb_senders_memory(const struct hb_senders *senders)
+{
+    return (uint64_t)senders->part_count * senders->part_bytes;
 }
 
 /* With the lock. False: a part has failed, and this thread knows why. */

@@ -14,9 +14,13 @@ struct hb_senders;
 int hb_send_part(const struct hb_store *store, void *upload, uint64_t number, uint64_t offset,
                  const void *data, size_t bytes);
 
+/* So many bytes of parts may be in memory at once; fewer where many workers need it. */
+size_t hb_senders_most(const struct hb_store *store);
 /* NULL: no thread can be made, or one at a time is all that is wanted. */
 struct hb_senders *hb_senders_start(const struct hb_store *store, void *upload, unsigned parallel,
                                     size_t part_bytes);
+/* So many bytes they may have, all together. */
+uint64_t hb_senders_memory(const struct hb_senders *senders);
 /*
  * A buffer of part_bytes to fill; waits for one. NULL: a part has failed, whose reason is now this
  * thread's. Main thread, as all that follows.

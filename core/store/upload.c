@@ -10,6 +10,7 @@
 
 enum {
     WANTED_BYTES = 8 << 20,
+    AT_ONCE = 5, /* parts, so that the line is always busy */
     MOST_BYTES = 1 << 30,
     WORTH_COPYING = 1 << 20 /* below that, a part of its own costs more than its bytes */
 };
@@ -22,9 +23,12 @@ static bool takes_anything(const struct hb_store_limits *limits)
 }
 
 /* So large that there are not too many, and otherwise as is good for the line. */
-static uint64_t part_bytes(const struct hb_store_limits *limits, uint64_t bytes_most)
+static uint64_t part_bytes(const struct hb_store *store, const struct hb_store_limits *limits,
+                           uint64_t bytes_most)
 {
-    uint64_t bytes = WANTED_BYTES;
+    uint64_t bytes = WANTED_BYTES, most = hb_senders_most(store) / AT_ONCE;
+    if (limits->parallel > 1 && bytes > most)
+        bytes = most;
     uint64_t needed = bytes_most == HB_SIZE_UNKNOWN || limits->parts_most == UINT64_MAX
                           ? 0
                           : bytes_most / limits->parts_most + 1;
@@ -132,7 +136,7 @@ int hb_upload_begin(const struct hb_store *store, const struct hb_put *put,
     if (status == HB_OK)
         status = check_limits(store, put, &upload->limits);
     if (status == HB_OK && !takes_anything(&upload->limits)) {
-        upload->part_bytes = (size_t)part_bytes(&upload->limits, put->bytes_most);
+        upload->part_bytes = (size_t)part_bytes(store, &upload->limits, put->bytes_most);
         if (upload->part_bytes > MOST_BYTES)
             upload->part_bytes = MOST_BYTES;
     }
@@ -263,6 +267,11 @@ int hb_upload_copy(struct hb_upload *upload, const struct hb_opened *from, uint6
     upload->offset += part;
     *copied = part;
     return HB_OK;
+}
+
+uint64_t hb_upload_memory(const struct hb_upload *upload)
+{
+    return upload->senders != NULL ? hb_senders_memory(upload->senders) : upload->part_bytes;
 }
 
 uint64_t hb_upload_room(const struct hb_upload *upload)

@@ -33,6 +33,8 @@ int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes);
  */
 int hb_upload_copy(struct hb_upload *upload, const struct hb_opened *from, uint64_t offset,
                    uint64_t bytes, uint64_t *copied);
+/* So many bytes it may have in memory: what waits here need not wait elsewhere. */
+uint64_t hb_upload_memory(const struct hb_upload *upload);
 /* So many bytes more, and what is written is a part; UINT64_MAX: parts of any length will do. */
 uint64_t hb_upload_room(const struct hb_upload *upload);
 /* So many bytes were written into its file by somebody else: of the local store alone. */

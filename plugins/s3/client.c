@@ -169,6 +169,7 @@ static void perform(const struct doing *doing, const struct sending *sending)
         .body_bytes = call->body_bytes,
         .into = call->into,
         .into_bytes = call->into_bytes,
+        .take = call->take,
         .body_most = call->body_most > 0 ? call->body_most : SMALL_BODY,
         .fresh = (call->flags & CALL_COMMIT) != 0,
         .timeout_ms = (call->flags & CALL_SHORT) != 0 ? SHORT_TIME : 0,

@@ -42,6 +42,8 @@ struct call {
     size_t body_bytes;
     unsigned char *into; /* as in http_request */
     size_t into_bytes;
+    bool (*take)(void *context, const struct http_response *response, const void *data,
+                 size_t bytes);     /* likewise, with CALL_QUIET */
     size_t body_most;               /* 0: SMALL_BODY */
     bool (*stopped)(void *context); /* with CALL_QUIET */
     void *context;

@@ -73,14 +73,11 @@ int get_is_ours(struct s3 *s3, const struct object_name *name, const char *run, 
     return strcmp(said.run, run) == 0 && said.bytes == bytes ? HB_OK : HB_STATUS_NOMATCH;
 }
 
-int get_version(struct s3 *s3, const struct object_name *name, char etag[VERSION_BYTES])
+int get_said(struct s3 *s3, const struct object_name *name, struct said *said)
 {
-    struct said said;
     struct call call;
-    int status = ask(s3, name, 0, "bytes=0-0", NULL, &call, &said);
+    int status = ask(s3, name, 0, "bytes=0-0", NULL, &call, said);
     call_clear(&call);
-    if (status == HB_OK)
-        memcpy(etag, said.etag, VERSION_BYTES);
     return status;
 }
 
@@ -186,7 +183,7 @@ int64_t s3_read_at(void *self, void *opened, void *buffer, size_t bytes, uint64_
                                                          : (size_t)(reader->tail_at - offset);
     struct ahead *ahead = ahead_of(reader);
     if (in_front > 0 && (ahead == NULL || !ahead_give(ahead, buffer, in_front, offset))) {
-        int status = get_range(self, reader, 0, buffer, in_front, offset, NULL, NULL);
+        int status = get_range(self, reader, buffer, in_front, offset);
         if (status != HB_OK)
             return status;
     }

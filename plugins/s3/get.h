@@ -14,8 +14,8 @@
 /* Is what has that name now of that run and length? HB_OK; HB_STATUS_NOMATCH: surely not; or a
  * failure that was told. */
 int get_is_ours(struct s3 *s3, const struct object_name *name, const char *run, uint64_t bytes);
-/* The ETag of what has that name now. HB_OK; HB_STATUS_NOMATCH: there is none; or a failure. */
-int get_version(struct s3 *s3, const struct object_name *name, char etag[VERSION_BYTES]);
+/* What is said of what has that name now. HB_OK; HB_STATUS_NOMATCH: there is none; or a failure. */
+int get_said(struct s3 *s3, const struct object_name *name, struct said *said);
 
 /* The callbacks. */
 int s3_open(void *self, const char *name, const char *version, void **reader,

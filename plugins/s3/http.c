@@ -146,6 +146,11 @@ static size_t on_write(char *data, size_t size, size_t count, void *self)
     long status = 0;
     curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
     bool wanted = status == 206 && request->into != NULL;
+    if (status == 206 && request->take != NULL)
+        return slow_down(transfer, transfer->http->settings.down, bytes) &&
+                       request->take(request->context, response, data, bytes)
+                   ? bytes
+                   : 0;
     size_t room = wanted ? request->into_bytes - response->into_bytes
                          : request->body_most - response->body.bytes;
     if (bytes > room) {
@@ -316,8 +321,10 @@ static void explain(const struct transfer *transfer, CURLcode code)
     struct http_response *response = transfer->response;
     response->sent = was_sent(code);
     response->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+    bool reading = strcmp(transfer->request->method, "GET") == 0; /* else it may be done */
     response->unusable = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-                         code == CURLE_SSL_CACERT_BADFILE || response->untrusted;
+                         code == CURLE_SSL_CACERT_BADFILE || response->untrusted ||
+                         (transfer->too_long && reading);
     response->stopped = is_stopped(transfer);
     response->status = 0;
     snprintf(response->why, sizeof response->why, "%s",

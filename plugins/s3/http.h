@@ -24,6 +24,8 @@ struct http_settings {
     struct speed *up, *down;
 };
 
+struct http_response;
+
 struct http_request {
     const char *method;
     const char *url;
@@ -33,6 +35,10 @@ struct http_request {
     size_t body_bytes;
     unsigned char *into; /* where the body goes if the status is 206; NULL: as any other */
     size_t into_bytes;
+    /* Instead: gets it as it comes, with the headers in the response. False: enough. It may take
+     * its time; meanwhile the server waits. */
+    bool (*take)(void *context, const struct http_response *response, const void *data,
+                 size_t bytes);
     size_t body_most; /* of any other body; what is longer is no answer */
     long timeout_ms;  /* for all of it; 0: none */
     long connect_ms;  /* to be connected; 0: that of the settings */
@@ -41,7 +47,7 @@ struct http_request {
                     twice, and does not tell: whoever has to know whether it was done cannot use it */
     bool direct; /* past any proxy: it is of this machine */
     bool (*stopped)(void *context); /* asked now and then, on the same thread; NULL: never */
-    void *context;
+    void *context;                  /* of both */
 };
 
 struct http_response {

@@ -15,10 +15,17 @@ static int no_bucket(const struct s3 *s3)
                              "write s3://BUCKET/NAME", "the URL names no bucket, or a bad one");
 }
 
+/* What else could stand there would be read as another part of the URL of a request. */
+static bool is_bucket(const char *name, size_t bytes)
+{
+    static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return bytes > 0 && bytes <= BUCKET_MOST && strspn(name, known) >= bytes && name[0] != '.';
+}
+
 int list_split(const struct s3 *s3, const char *prefix, struct object_name *split)
 {
     size_t bytes = strcspn(prefix, "/");
-    if (bytes == 0 || bytes > BUCKET_MOST)
+    if (!is_bucket(prefix, bytes))
         return no_bucket(s3);
     memcpy(split->bucket, prefix, bytes);
     split->bucket[bytes] = '\0';
@@ -63,6 +70,7 @@ struct page {
     struct row *rows;
     size_t count, room;
     bool truncated, encoded, failed;
+    bool in_row;          /* the last row is being read */
     char *token, *marker; /* where the next one begins, in either form */
 };
 
@@ -99,13 +107,12 @@ static void take_text(struct page *page, char **to, const char *text)
     page->failed |= *to == NULL;
 }
 
-/* Of one of its objects. The key comes first, so that a row begins with it. */
+/* Of one of its objects, in any order. */
 static void take_content(struct page *page, const char *what, const char *text)
 {
-    struct row *row = strcmp(what, "Key") == 0 ? new_row(page)
-                      : page->count > 0        ? &page->rows[page->count - 1]
-                                               : NULL;
+    struct row *row = page->in_row ? &page->rows[page->count - 1] : new_row(page);
     char *end = NULL;
+    page->in_row = true;
     if (row == NULL) {
         page->failed = true;
     } else if (strcmp(what, "Key") == 0) {
@@ -132,6 +139,8 @@ static bool on_element(void *self, const char *path, const char *text)
     path += sizeof top - 1;
     if (strncmp(path, "Contents/", 9) == 0)
         take_content(page, path + 9, text);
+    else if (strcmp(path, "Contents") == 0)
+        page->in_row = false;
     else if (strcmp(path, "IsTruncated") == 0)
         page->truncated = strcmp(text, "true") == 0;
     else if (strcmp(path, "EncodingType") == 0)

@@ -25,11 +25,14 @@ static int create(struct s3 *s3, struct put *put)
     const struct xml_reader reader = {.self = &put->id, .element = on_id};
     call_query(&call, "uploads", "");
     put_headers(s3, put, &call);
+    if (number_setting(s3->settings, CHECKSUM) == CHECKSUM_SHA256)
+        call_header(&call, "x-amz-checksum-algorithm", "SHA256");
     int status = call_do(s3, &call);
     put->stray |= call.unclear;
     if (status != HB_OK)
         return status;
     (void)xml_read(text_of(&call.response.body), call.response.body.bytes, &reader);
+    put->stray |= put->id == NULL;
     if (put->id == NULL)
         return s3->host->fail_as(s3->host, HB_STATUS_FATAL, HB_CAUSE_NETWORK, NULL,
                                  "the service gave no id for the upload");
@@ -53,7 +56,7 @@ int multipart_begin(struct s3 *s3, struct put *put)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-static int note_part(struct s3 *s3, struct put *put, uint64_t number, const char *etag)
+static int note_part(struct s3 *s3, struct put *put, uint64_t number, const struct part *part)
 {
     int status = HB_OK;
     pthread_mutex_lock(&put->lock);
@@ -67,7 +70,7 @@ static int note_part(struct s3 *s3, struct put *put, uint64_t number, const char
         }
     }
     if (number < put->part_room) {
-        snprintf(put->parts[number].etag, sizeof put->parts[number].etag, "%s", etag);
+        put->parts[number] = *part;
         if (put->part_count < (size_t)number + 1)
             put->part_count = (size_t)number + 1;
     } else {
@@ -95,7 +98,8 @@ static int explain_part(const struct s3 *s3, const struct call *call, int status
 
 int multipart_part(struct s3 *s3, struct put *put, uint64_t number, const void *data, size_t bytes)
 {
-    char decimal[24], md5[32], etag[ETAG_BYTES];
+    char decimal[24], md5[32];
+    struct part part;
     int status = multipart_begin(s3, put);
     if (status != HB_OK)
         return status;
@@ -109,18 +113,22 @@ int multipart_part(struct s3 *s3, struct put *put, uint64_t number, const void *
     call_query(&call, "partNumber", decimal);
     call_query(&call, "uploadId", put->id);
     call_header(&call, "content-md5", md5);
+    put_checksum(s3, &call, part.checksum);
     status = call_do(s3, &call);
     if (status != HB_OK)
         return explain_part(s3, &call, status);
-    if (!http_header(&call.response, "etag", etag, sizeof etag))
+    if (!http_header(&call.response, "etag", part.etag, sizeof part.etag) || *part.etag == '\0')
         return no_etag(s3);
-    return note_part(s3, put, number, etag);
+    return note_part(s3, put, number, &part);
 }
 
 static bool on_copied(void *self, const char *path, const char *text)
 {
+    struct part *part = self;
     if (strcmp(path, "CopyPartResult/ETag") == 0)
-        snprintf(self, ETAG_BYTES, "%s", text);
+        snprintf(part->etag, sizeof part->etag, "%s", text);
+    else if (strcmp(path, "CopyPartResult/ChecksumSHA256") == 0)
+        snprintf(part->checksum, sizeof part->checksum, "%s", text);
     return true;
 }
 
@@ -152,7 +160,8 @@ int multipart_copy(struct s3 *s3, struct put *put, uint64_t number, const struct
                    uint64_t offset, uint64_t bytes)
 {
     AUTO_TEXT source = {0};
-    char decimal[24], range[64], etag[ETAG_BYTES] = "";
+    char decimal[24], range[64];
+    struct part part = {.etag = ""};
     int status = name_source(s3, from, &source);
     if (status == HB_OK)
         status = multipart_begin(s3, put);
@@ -160,7 +169,7 @@ int multipart_copy(struct s3 *s3, struct put *put, uint64_t number, const struct
         return status;
     AUTO_CALL call = {
         .flags = CALL_ENCRYPTED | CALL_LATE_ERROR, .method = "PUT", .name = &put->name};
-    const struct xml_reader reader = {.self = etag, .element = on_copied};
+    const struct xml_reader reader = {.self = &part, .element = on_copied};
     snprintf(decimal, sizeof decimal, "%" PRIu64, number + 1);
     snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, offset, offset + bytes - 1);
     call_query(&call, "partNumber", decimal);
@@ -176,7 +185,7 @@ int multipart_copy(struct s3 *s3, struct put *put, uint64_t number, const struct
                    ? HB_STATUS_NOMATCH
                    : explain_part(s3, &call, status);
     (void)xml_read(text_of(&call.response.body), call.response.body.bytes, &reader);
-    return *etag == '\0' ? no_etag(s3) : note_part(s3, put, number, etag);
+    return *part.etag == '\0' ? no_etag(s3) : note_part(s3, put, number, &part);
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
@@ -187,7 +196,13 @@ static void list_parts(const struct put *put, struct text *body)
     for (size_t i = 0; i < put->part_count; i++) {
         text_format(body, "<Part><PartNumber>%zu</PartNumber><ETag>", i + 1);
         text_xml(body, put->parts[i].etag);
-        text_put(body, "</ETag></Part>");
+        text_put(body, "</ETag>");
+        if (*put->parts[i].checksum != '\0') {
+            text_put(body, "<ChecksumSHA256>");
+            text_xml(body, put->parts[i].checksum);
+            text_put(body, "</ChecksumSHA256>");
+        }
+        text_put(body, "</Part>");
     }
     text_put(body, "</CompleteMultipartUpload>");
 }

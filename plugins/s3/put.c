@@ -88,7 +88,7 @@ void s3_put_end(void *self, void *upload)
     if (put->id != NULL && !put->committed && !put->uncertain)
         upload_abort(s3, &put->name, put->id);
     if (put->marked && !put->uncertain && put->stray)
-        uploads_give_up(s3, &put->name, put->home, &strays);
+        uploads_give_up(s3, &put->name, put->home, INT64_MAX, &strays);
     else if (put->marked && !put->uncertain)
         mark_remove(s3, &put->name, put->home);
     free_put(put);
@@ -126,7 +126,7 @@ int s3_put_copy(void *self, void *upload, uint64_t number, uint64_t offset,
 /* One PUT. It may come again: the same bytes. */
 static int put_whole(struct s3 *s3, struct put *put, bool *unclear, bool *taken)
 {
-    char md5[32];
+    char md5[32], checksum[CHECKSUM_BYTES];
     AUTO_CALL call = {.flags = CALL_STEADFAST | CALL_COMMIT |
                                (put->fresh || put->replaces != NULL ? CALL_ONCE : 0),
                       .method = "PUT",
@@ -137,6 +137,7 @@ static int put_whole(struct s3 *s3, struct put *put, bool *unclear, bool *taken)
     put_headers(s3, put, &call);
     put_conditions(put, &call);
     call_header(&call, "content-md5", md5);
+    put_checksum(s3, &call, checksum);
     int status = call_do(s3, &call);
     *unclear |= call.unclear;
     *taken = status != HB_OK && call_refused(&call, "PreconditionFailed", 412);

@@ -33,10 +33,10 @@ static bool read_range(const char *text, uint64_t *first, uint64_t *last, uint64
     return read_number(text, '\0', bytes) != NULL && *first <= *last && *last < *bytes;
 }
 
-bool said_read(const struct http_response *response, struct said *said)
+/* Of the headers alone. */
+static bool read_said(const struct http_response *response, struct said *said)
 {
     char text[200];
-    uint64_t last = 0;
     *said = (struct said){.bytes = 0};
     if (!http_header(response, "etag", said->etag, sizeof said->etag))
         return false;
@@ -49,13 +49,20 @@ bool said_read(const struct http_response *response, struct said *said)
         time_t written = curl_getdate(text, NULL);
         said->written = written == (time_t)-1 ? 0 : (int64_t)written * 1000000000;
     }
-    if (response->status == 206)
-        return http_header(response, "content-range", text, sizeof text) &&
-               read_range(text, &said->first, &last, &said->bytes) &&
-               last - said->first + 1 == response->body.bytes + response->into_bytes;
+    said->ranged = http_header(response, "content-range", text, sizeof text);
+    if (said->ranged)
+        return read_range(text, &said->first, &said->last, &said->bytes);
     if (!http_header(response, "content-length", text, sizeof text))
         return false;
     return read_number(text, '\0', &said->bytes) != NULL && *said->etag != '\0';
+}
+
+bool said_read(const struct http_response *response, struct said *said)
+{
+    return read_said(response, said) &&
+           (response->status != 206 ||
+            (said->ranged &&
+             said->last - said->first + 1 == response->body.bytes + response->into_bytes));
 }
 
 bool is_missing(const struct call *call)
@@ -83,26 +90,68 @@ static int replaced(const struct s3 *s3)
                              "it was replaced or removed while it was read");
 }
 
-int get_range(struct s3 *s3, const struct reader *reader, unsigned flags, void *buffer,
-              size_t bytes, uint64_t offset, bool (*stopped)(void *context), void *context)
-{
+/* Which bytes are asked for, and of which version. */
+struct asked {
     char range[64], quoted[VERSION_BYTES + 2];
-    AUTO_CALL call = {.flags = CALL_ENCRYPTED | flags,
+};
+
+static void ask_for(const struct reader *reader, uint64_t first, uint64_t last, struct asked *asked,
+                    struct call *call)
+{
+    snprintf(asked->range, sizeof asked->range, "bytes=%" PRIu64 "-%" PRIu64, first, last);
+    snprintf(asked->quoted, sizeof asked->quoted, "\"%s\"", reader->etag);
+    call_header(call, "range", asked->range);
+    call_header(call, "if-match", asked->quoted);
+    if (*reader->id != '\0')
+        call_query(call, "versionId", reader->id);
+}
+
+static bool on_data(void *context, const struct http_response *response, const void *data,
+                    size_t bytes)
+{
+    struct stream *stream = context;
+    const struct reader *reader = stream->reader;
+    struct said said;
+    if (!stream->begun)
+        stream->begun = read_said(response, &said) && said.ranged && said.first == stream->offset &&
+                        said.last + 1 == reader->tail_at && said.bytes == reader->bytes &&
+                        strcmp(said.etag, reader->etag) == 0;
+    if (!stream->begun || bytes > reader->tail_at - stream->offset)
+        return false;
+    stream->offset += bytes;
+    return stream->take(stream->context, data, bytes);
+}
+
+static bool is_stopped(void *context)
+{
+    const struct stream *stream = context;
+    return stream->stopped(stream->context);
+}
+
+void get_stream(struct s3 *s3, struct stream *stream)
+{
+    struct asked asked;
+    AUTO_CALL call = {.flags = CALL_ENCRYPTED | CALL_QUIET,
+                      .method = "GET",
+                      .name = &stream->reader->name,
+                      .take = on_data,
+                      .stopped = is_stopped,
+                      .context = stream};
+    ask_for(stream->reader, stream->offset, stream->reader->tail_at - 1, &asked, &call);
+    (void)call_do(s3, &call);
+}
+
+int get_range(struct s3 *s3, const struct reader *reader, void *buffer, size_t bytes,
+              uint64_t offset)
+{
+    struct asked asked;
+    AUTO_CALL call = {.flags = CALL_ENCRYPTED,
                       .method = "GET",
                       .name = &reader->name,
                       .into = buffer,
-                      .into_bytes = bytes,
-                      .stopped = stopped,
-                      .context = context};
-    snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, offset, offset + bytes - 1);
-    snprintf(quoted, sizeof quoted, "\"%s\"", reader->etag);
-    call_header(&call, "range", range);
-    call_header(&call, "if-match", quoted);
-    if (*reader->id != '\0')
-        call_query(&call, "versionId", reader->id);
+                      .into_bytes = bytes};
+    ask_for(reader, offset, offset + bytes - 1, &asked, &call);
     int status = call_do(s3, &call);
-    if ((flags & CALL_QUIET) != 0)
-        return status == HB_OK && is_range(reader, &call, bytes, offset) ? HB_OK : HB_STATUS_FATAL;
     if (status == HB_OK)
         return is_range(reader, &call, bytes, offset)
                    ? HB_OK

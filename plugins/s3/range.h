@@ -26,17 +26,30 @@ struct reader {
 /* What an answer says of an object. */
 struct said {
     char etag[VERSION_BYTES], id[VERSION_BYTES], run[80];
-    uint64_t bytes, first;
+    uint64_t bytes, first, last; /* both of a range */
     int64_t written;
+    bool ranged; /* it is said which bytes these are */
 };
 
 /* False: it does not say what is needed. */
 bool said_read(const struct http_response *response, struct said *said);
 /* Is it said without doubt that there is no such object? */
 bool is_missing(const struct call *call);
-/* One range into a buffer, all of it. HB_OK; a failure that was told. For ahead.c: `flags` of
- * client.h. */
-int get_range(struct s3 *s3, const struct reader *reader, unsigned flags, void *buffer,
-              size_t bytes, uint64_t offset, bool (*stopped)(void *context), void *context);
+/* One range into a buffer, all of it. HB_OK; a failure that was told. */
+int get_range(struct s3 *s3, const struct reader *reader, void *buffer, size_t bytes,
+              uint64_t offset);
+/*
+ * All from `offset` on, up to the tail: `take` gets it as it comes, once it is known to be that of
+ * this version; false: enough. For a thread of our own: nothing is told, it is sent once.
+ */
+struct stream {
+    const struct reader *reader;
+    uint64_t offset; /* of the next byte */
+    bool (*take)(void *context, const unsigned char *data, size_t bytes);
+    bool (*stopped)(void *context);
+    void *context;
+    bool begun;
+};
+void get_stream(struct s3 *s3, struct stream *stream);
 
 #endif

@@ -15,7 +15,7 @@ struct row {
 /* "Error responses", Amazon S3 API Reference, and what others answer. */
 static const struct row codes[] = {
     {"SlowDown", HB_CAUSE_BUSY, THEN_AGAIN},
-    {"ServiceUnavailable", HB_CAUSE_BUSY, THEN_AGAIN},
+    {"ServiceUnavailable", HB_CAUSE_BUSY, THEN_UNCLEAR}, /* a part of the service was not there */
     {"TooManyRequests", HB_CAUSE_BUSY, THEN_AGAIN},
     {"RequestLimitExceeded", HB_CAUSE_BUSY, THEN_AGAIN},
     {"OperationAborted", HB_CAUSE_BUSY, THEN_AGAIN},
@@ -74,8 +74,9 @@ static struct row by_status(long status)
     case 412:
         return (struct row){"", HB_CAUSE_EXISTS, THEN_FAIL};
     case 429:
-    case 503:
         return (struct row){"", HB_CAUSE_BUSY, THEN_AGAIN};
+    case 503: /* as one that stands in front of the service says, whatever that has done */
+        return (struct row){"", HB_CAUSE_BUSY, THEN_UNCLEAR};
     case 507:
         return (struct row){"", HB_CAUSE_NO_SPACE, THEN_FAIL};
     default:

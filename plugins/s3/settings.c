@@ -57,10 +57,11 @@ const struct hb_option *const s3_options[OPTIONS] = {
                .flags = HB_OPTION_SECRET,
                .help = "Key for encryption = customer: 32 bytes in base64. Without it nobody reads "
                        "the archives"),
-    [PART_SIZE] = OPTION(.type = HB_OPTION_BYTES, .key = "part-size", .default_text = "8M",
-                         .minimum = 5 << 20, .maximum = 1 << 30,
-                         .help = "Bytes of a part, of which an archive has at most 9000; larger "
-                                 "where one needs it"),
+    [PART_SIZE] =
+        OPTION(.type = HB_OPTION_BYTES, .key = "part-size", .default_text = "5M",
+               .minimum = 5 << 20, .maximum = 1 << 30,
+               .help = "Bytes of a part at least, of which an archive has at most 9000; larger "
+                       "where one needs it"),
     [PARALLEL] = OPTION(.type = HB_OPTION_INTEGER, .key = "parallel-parts", .default_text = "4",
                         .minimum = 1, .maximum = 64,
                         .help = "How many parts are on their way at once, as far as memory allows"),
@@ -95,6 +96,19 @@ const struct hb_option *const s3_options[OPTIONS] = {
                     .flags = HB_OPTION_ADVANCED,
                     .help = "With reuse, let the service copy what did not change from the archive "
                             "before"),
+    [CHECKSUM] = OPTION(
+            .type = HB_OPTION_CHOICE, .key = "checksum", .default_text = "none",
+            .choices = (const char *const[]){"none", "sha256", NULL}, .flags = HB_OPTION_ADVANCED,
+            .help =
+                "Let the service keep a checksum of its own of each part (x-amz-checksum-sha256): "
+                "Amazon can; some accept a wrong one"),
+    [VERSIONS] = OPTION(
+            .type = HB_OPTION_CHOICE, .key = "versions", .default_text = "remove",
+            .choices = (const char *const[]){"remove", "hide", NULL},
+            .help =
+                "In a bucket that keeps versions, what becomes of an archive that is no longer "
+                "kept: that version of it is removed, or hidden until a rule of the bucket takes "
+                "it"),
 };
 
 static bool is_url(const char *text)

@@ -32,6 +32,8 @@ enum {
     EQUAL_PARTS,
     EXCLUSIVE,
     COPY,
+    CHECKSUM,
+    VERSIONS,
     OPTIONS
 };
 
@@ -47,6 +49,8 @@ enum source {
     SOURCE_FILE,
     SOURCE_METADATA
 };
+enum checksum { CHECKSUM_NONE, CHECKSUM_SHA256 };
+enum versions { VERSIONS_REMOVE, VERSIONS_HIDE };
 enum encryption { ENCRYPT_NONE, ENCRYPT_AES256, ENCRYPT_KMS, ENCRYPT_CUSTOMER };
 
 /* Says through host->fail() what is wrong, all of it. False: something is. */

@@ -3,6 +3,7 @@
 
 #include "list.h"
 #include "mark.h"
+#include "upload.h"
 #include "xml.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static int do_mark(struct s3 *s3, const struct object_name *name, const char *ho
 
 int mark_put(struct s3 *s3, const struct object_name *name, const char *home)
 {
-    AUTO_CALL call = {.flags = CALL_ENCRYPTED, .method = "PUT", .body = "1", .body_bytes = 1};
+    AUTO_CALL call = {.method = "PUT", .body = "1", .body_bytes = 1};
+    put_encryption(s3, &call); /* a bucket may refuse what comes without */
     call_header(&call, "content-md5", "xMpCOKC5I4INzFCab3WEmw==");
     return do_mark(s3, name, home, &call);
 }
@@ -77,14 +79,34 @@ static int on_listed(void *self, const struct listed *listed)
     return HB_OK;
 }
 
-/* An upload that is listed: of this key, not of one that begins so. */
+/* An upload that is listed: of this key, not of one that begins so, and not a recent one. */
 struct uploads {
     const char *key;
+    int64_t before; /* nanoseconds since 1970 */
     char **ids;
     size_t count;
     char *is_key, *id; /* of the one that is being read */
+    int64_t begun;     /* likewise; 0: unknown */
+    bool more;         /* some are not among them */
     bool failed;
 };
+
+static void end_upload(struct uploads *uploads)
+{
+    bool is_it = uploads->is_key != NULL && uploads->id != NULL &&
+                 strcmp(uploads->is_key, uploads->key) == 0;
+    uploads->more |= is_it && uploads->begun >= uploads->before;
+    if (is_it && uploads->begun < uploads->before) {
+        char **ids = realloc(uploads->ids, (uploads->count + 1) * sizeof *ids);
+        uploads->failed |= ids == NULL;
+        if (ids != NULL) {
+            uploads->ids = ids;
+            uploads->ids[uploads->count++] = uploads->id;
+            uploads->id = NULL;
+        }
+    }
+    uploads->begun = 0;
+}
 
 static bool on_upload(void *self, const char *path, const char *text)
 {
@@ -99,16 +121,12 @@ static bool on_upload(void *self, const char *path, const char *text)
         free(uploads->id);
         uploads->id = strdup(text);
         uploads->failed |= uploads->id == NULL;
-    } else if (strcmp(path, "ListMultipartUploadsResult/Upload") == 0 && !uploads->failed &&
-               uploads->is_key != NULL && uploads->id != NULL &&
-               strcmp(uploads->is_key, uploads->key) == 0) {
-        char **ids = realloc(uploads->ids, (uploads->count + 1) * sizeof *ids);
-        uploads->failed |= ids == NULL;
-        if (ids != NULL) {
-            uploads->ids = ids;
-            uploads->ids[uploads->count++] = uploads->id;
-            uploads->id = NULL;
-        }
+    } else if (strcmp(path, "ListMultipartUploadsResult/Upload/Initiated") == 0) {
+        uploads->begun = time_of_list(text);
+    } else if (strcmp(path, "ListMultipartUploadsResult/IsTruncated") == 0) {
+        uploads->more |= strcmp(text, "true") == 0;
+    } else if (strcmp(path, "ListMultipartUploadsResult/Upload") == 0 && !uploads->failed) {
+        end_upload(uploads);
     }
     return !uploads->failed;
 }
@@ -122,7 +140,8 @@ static void clear_uploads(struct uploads *uploads)
     free(uploads->id);
 }
 
-/* There is one as a rule, and one page of them is enough: the next sweep finds the others. */
+/* There is one as a rule, and one page of them is enough: with `more` the mark stays, and the next
+ * sweep finds the others. */
 static int list_uploads(struct s3 *s3, const struct object_name *name, struct uploads *uploads)
 {
     struct object_name bucket = *name;
@@ -141,17 +160,17 @@ static int list_uploads(struct s3 *s3, const struct object_name *name, struct up
 }
 
 /* The mark goes last: what fails before is found again. */
-int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home,
+int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home, int64_t before,
                     uint64_t *swept)
 {
-    struct uploads uploads = {.key = name->key};
+    struct uploads uploads = {.key = name->key, .before = before};
     int status = list_uploads(s3, name, &uploads);
     for (size_t i = 0; status == HB_OK && i < uploads.count; i++) {
         status = upload_abort(s3, name, uploads.ids[i]);
         *swept += status == HB_OK;
     }
     clear_uploads(&uploads);
-    return status == HB_OK ? mark_remove(s3, name, home) : status;
+    return status == HB_OK && !uploads.more ? mark_remove(s3, name, home) : status;
 }
 
 int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, uint64_t *swept)
@@ -170,7 +189,7 @@ int s3_sweep(void *self, const char *prefix, const char *home, int64_t before, u
     for (size_t i = 0; i < marks.count; i++) {
         name.key = marks.keys[i];
         if (status == HB_OK)
-            status = uploads_give_up(s3, &name, home, swept);
+            status = uploads_give_up(s3, &name, home, before, swept);
         free(marks.keys[i]);
     }
     free(marks.keys);

@@ -16,8 +16,9 @@ int mark_put(struct s3 *s3, const struct object_name *name, const char *home);
 int mark_remove(struct s3 *s3, const struct object_name *name, const char *home);
 /* Gives up an upload. HB_OK also where it is not there. */
 int upload_abort(struct s3 *s3, const struct object_name *name, const char *id);
-/* Gives up all that are under way to that name, and removes the mark; *swept counts them. */
-int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home,
+/* Gives up all that are under way to that name and began before that (nanoseconds since 1970), and
+ * removes the mark, if none is left; *swept counts them. */
+int uploads_give_up(struct s3 *s3, const struct object_name *name, const char *home, int64_t before,
                     uint64_t *swept);
 
 /* The callback. */

@@ -25,10 +25,11 @@
 
 #include "client.h"
 
-enum { ETAG_BYTES = 96 };
+enum { ETAG_BYTES = 96, CHECKSUM_BYTES = 48 };
 
 struct part {
-    char etag[ETAG_BYTES]; /* as the service gave it, with quotes; "": not there yet */
+    char etag[ETAG_BYTES];         /* as the service gave it, with quotes; "": not there yet */
+    char checksum[CHECKSUM_BYTES]; /* base64 of its SHA-256; "": none is asked for */
 };
 
 struct put {
@@ -51,10 +52,14 @@ struct put {
     bool committed, uncertain;
 };
 
+/* How the service encrypts it. */
+void put_encryption(const struct s3 *s3, struct call *call);
 /* What an object is stored with: class, encryption, our run. */
 void put_headers(const struct s3 *s3, const struct put *put, struct call *call);
 /* Only a new name, or only in place of one version, where that is asked for. */
 void put_conditions(const struct put *put, struct call *call);
+/* With `checksum = sha256`: base64 of the SHA-256 of the body, sent with it. Else "". */
+void put_checksum(const struct s3 *s3, struct call *call, char checksum[CHECKSUM_BYTES]);
 /* Base64 of the MD5 of bytes. */
 void md5_of(const void *data, size_t bytes, char base64[32]);
 

@@ -67,6 +67,7 @@ class Object:
     meta: dict
     etag: str
     when: float
+    version: str = ""
 
 
 @dataclasses.dataclass
@@ -87,7 +88,8 @@ class Bucket:
         self.region, self.page, self.old, self.exclusive = REGION, 1000, "", False
         self.access, self.secret, self.token = ACCESS, SECRET, ""
         self.ahead = 0  # seconds that its clock is ahead
-        self.keeps_versions = False
+        self.keeps_versions, self.locked = False, False
+        self.hidden = []  # versions that are not the newest, and newest ones below a marker: [(key, object)]
         self.meta = []  # of all that was put: the headers that count
 
     def handle(self, request):
@@ -129,6 +131,9 @@ class Bucket:
         if request.method in ("PUT", "POST") and request.body:
             if base64.b64encode(hashlib.md5(request.body).digest()).decode() != request.headers.get("content-md5"):
                 raise Refused(400, "BadDigest")
+        said = request.headers.get("x-amz-checksum-sha256")
+        if said and base64.b64encode(hashlib.sha256(request.body).digest()).decode() != said:
+            raise Refused(400, "BadDigest")
         if hashlib.sha256(request.body).hexdigest() != request.headers["x-amz-content-sha256"]:
             raise Refused(400, "XAmzContentSHA256Mismatch")
 
@@ -164,10 +169,12 @@ class Bucket:
     @staticmethod
     def meta_of(request):
         return {name: value for name, value in request.headers.items()
-                if name.startswith(("x-amz-meta-", "x-amz-server-side", "x-amz-storage"))}
+                if name.startswith(("x-amz-meta-", "x-amz-server-side", "x-amz-storage", "x-amz-checksum-algorithm"))}
 
     def store(self, bucket, key, data, meta, etag):
-        self.objects[bucket, key] = Object(data, meta, etag, time.time() + self.ahead)
+        if self.keeps_versions and (bucket, key) in self.objects:
+            self.hidden.append(((bucket, key), self.objects[bucket, key]))
+        self.objects[bucket, key] = Object(data, meta, etag, time.time() + self.ahead, secrets.token_hex(8) if self.keeps_versions else "")
         self.meta.append((key, meta))
 
     def put(self, request):
@@ -178,12 +185,16 @@ class Bucket:
 
     def get(self, request):
         found = self.objects.get((request.bucket, request.key))
+        if "versionId" in request.query:
+            found = self.version(request)
         if not found:
             raise Refused(404, "NoSuchKey")
         wanted = request.headers.get("if-match")
         if wanted and wanted.strip('"') != found.etag:
             raise Refused(412, "PreconditionFailed")
         headers = {"ETag": f'"{found.etag}"', "Last-Modified": formatdate(found.when, usegmt=True), **found.meta}
+        if found.version:
+            headers["x-amz-version-id"] = found.version
         span = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
         if not span:
             return Answer(200, headers, found.data)
@@ -196,8 +207,28 @@ class Bucket:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{length}"
         return Answer(206, headers, found.data[start:end])
 
+    def version(self, request):
+        name = (request.bucket, request.key)
+        return next((row for key, row in [*self.objects.items(), *self.hidden] if key == name and row.version == request.query["versionId"]), None)
+
     def delete(self, request):
-        self.objects.pop((request.bucket, request.key), None)
+        name = (request.bucket, request.key)
+        if "versionId" not in request.query:
+            gone = self.objects.pop(name, None)
+            if gone and self.keeps_versions:
+                self.hidden.append((name, gone))
+            return Answer(204)
+        found = self.version(request)
+        if self.locked:
+            raise Refused(403, "AccessDenied", "it is locked")
+        if found is self.objects.get(name):
+            del self.objects[name]
+            older = [row for row in self.hidden if row[0] == name]
+            if older:
+                self.objects[name] = older[-1][1]
+                self.hidden.remove(older[-1])
+        else:
+            self.hidden = [row for row in self.hidden if row[1] is not found]
         return Answer(204)
 
     def list(self, request):
@@ -241,7 +272,10 @@ class Bucket:
             data = found.data[int(first):int(last) + 1]
         etag = hashlib.md5(data).hexdigest()
         upload.parts[int(request.query["partNumber"])] = (data, etag)
-        return xml(f"<CopyPartResult><ETag>&quot;{etag}&quot;</ETag></CopyPartResult>") if source else Answer(200, {"ETag": f'"{etag}"'})
+        checksum = f"<ChecksumSHA256>{checksum_of(data)}</ChecksumSHA256>" if "x-amz-checksum-algorithm" in upload.meta else ""
+        if checksum and not source and "x-amz-checksum-sha256" not in request.headers:
+            raise Refused(400, "InvalidRequest", "a part without its checksum")
+        return xml(f"<CopyPartResult><ETag>&quot;{etag}&quot;</ETag>{checksum}</CopyPartResult>") if source else Answer(200, {"ETag": f'"{etag}"'})
 
     def complete(self, request):
         upload = self.uploads.get(request.query["uploadId"])
@@ -254,6 +288,10 @@ class Bucket:
         if any(number not in upload.parts or upload.parts[number][1] != etag for number, etag in said):
             raise Refused(400, "InvalidPart")
         pieces = [upload.parts[number][0] for number, _ in said]
+        if "x-amz-checksum-algorithm" in upload.meta:
+            told = [getattr(part.find(space + "ChecksumSHA256"), "text", None) for part in ElementTree.fromstring(request.body)]
+            if told != [checksum_of(piece) for piece in pieces]:
+                raise Refused(400, "InvalidRequest", "the complete request must include the checksum for each part")
         if any(len(piece) < PART_LEAST for piece in pieces[:-1]):
             raise Refused(400, "EntityTooSmall")
         etag = hashlib.md5(b"".join(hashlib.md5(piece).digest() for piece in pieces)).hexdigest() + f"-{len(pieces)}"
@@ -262,9 +300,13 @@ class Bucket:
         return xml(f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>")
 
     def list_uploads(self, request):
-        rows = "".join(f"<Upload><Key>{escape(upload.key)}</Key><UploadId>{name}</UploadId></Upload>"
+        rows = "".join(f"<Upload><Key>{escape(upload.key)}</Key><UploadId>{name}</UploadId><Initiated>{stamp(upload.when)}</Initiated></Upload>"
                        for name, upload in self.uploads.items() if upload.key.startswith(request.query.get("prefix", "")))
         return xml(f"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>")
+
+
+def checksum_of(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
 def stamp(when):

@@ -116,8 +116,11 @@ class Front(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, service):
+    def __init__(self, service, tls=None):
+        """`tls`: a context of ssl."""
         super().__init__(("127.0.0.1", 0), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.service, self.lock = service, threading.Lock()
         self.log, self.at, self.kind, self.struck, self.before, self.slowness = [], 0, "", None, None, 0
         self.port = self.server_address[1]

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives in a bucket: what each command does with them, in how many requests, with which options."""
 import base64
+import dataclasses
 import hashlib
 import json
 import os
+import ssl
 import unittest
 
 import s3case
@@ -34,16 +36,17 @@ class Store(s3case.Case):
 
     def test_few_requests(self):
         """Whatever the size: list in at most 5, cat of one file in at most 7."""
-        self.make_large()
-        for number in range(300):
-            hb.write(self.home / f"many/{number}", str(number))
-        self.run_it(*s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
-        self.front.arm()
-        self.run_it("list", "s3://bucket/a.zip")
-        self.assertLessEqual(len(self.requests()), 5, self.requests())
-        self.front.arm()
-        self.assertEqual(self.run_it("cat", "s3://bucket/a.zip", "many/7").stdout, b"7")
-        self.assertLessEqual(len(self.requests()), 7, self.requests())
+        self.make_large(40)
+        for number in range(12_000):  # an index of more than a block, and more than what comes with the first request
+            hb.write(self.home / f"many/{number // 500}/a file with a name that is rather long, as many are, {number}", str(number))
+        for format_, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            url = f"s3://bucket/a{suffix}"
+            self.run_it("backup", "--format", format_, "-o", url)
+            for words, most in ((("list", url), 5), (("cat", url, "many/7/a file with a name that is rather long, as many are, 3777"), 7),
+                                (("cat", url, "large.bin"), 7)):
+                self.front.arm()
+                self.run_it(*words)
+                self.assertLessEqual(len(self.requests()), most, (words, self.requests()))
 
     def test_a_small_one_is_one_request(self):
         self.front.arm()
@@ -165,6 +168,65 @@ class Store(s3case.Case):
         self.assertTrue(all(row["x-amz-server-side-encryption-customer-key-md5"] == digest for row in with_key))
         self.assertGreaterEqual(len(with_key), 6)
 
+    def test_versions(self):
+        """What is no longer kept is removed by the id of its version, or hidden; a lock is told of."""
+        self.service.keeps_versions = True
+        for _ in range(4):
+            self.run_it("backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), self.service.hidden), (2, []))
+        for _ in range(2):
+            self.run_it("--set", "store:s3.versions=hide", "backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), len(self.service.hidden)), (2, 4))
+        # A PUT that came twice is there twice.
+        name, found = min((row for row in self.service.objects.items() if row[0][1] in self.archives()), key=lambda row: row[1].when)
+        self.service.hidden = [(name, dataclasses.replace(found, version="twin"))]
+        self.run_it("backup", "--preset", "nightly")
+        self.assertEqual((len(self.archives()), self.service.hidden), (2, []))
+        self.service.locked = True
+        done = self.run_it("backup", "--preset", "nightly")
+        self.assertIn(b"does not let this version be removed", done.stdout)
+        self.assertEqual(len(self.archives()), 3)
+
+    def test_checksums(self):
+        """Only where they are configured."""
+        heard = []
+        self.front.before = lambda request: heard.extend(name for name in request.headers if name.startswith("x-amz-checksum"))
+        self.make_large(s3case.COPIED)
+        self.make_old()
+        self.run_it(*s3case.SMALL, "backup", "--preset", "nightly")
+        self.assertEqual(heard, [])
+        words = ("--set", "store:s3.checksum=sha256", *s3case.SMALL)
+        self.run_it(*words, "backup", "--preset", "nightly")
+        self.assertIn("x-amz-checksum-algorithm", heard)
+        self.assertIn("x-amz-checksum-sha256", heard)
+        self.assertTrue([request for request in self.requests() if request.endswith("copy")])
+        self.assert_all_whole()
+
+    def test_the_end_is_read_back(self):
+        """What the store has is not what was sent: an error, and nothing older goes."""
+        self.run_it("backup", "--preset", "nightly")
+        before = set(self.archives())
+        words = ("--set", "preset:nightly.keep=1", "backup", "--preset", "nightly")
+
+        def spoil(request):
+            for key, found in self.service.objects.items():
+                if request.method == "GET" and key[1] not in before and key[1].endswith(".zip"):
+                    found.data = change(found.data)
+        self.front.before = spoil
+        for change, said in ((lambda data: data[:-1] + b"x", b"other bytes than were sent"), (lambda data: data[:-1], b"of the")):
+            self.assertIn(said, self.run_it(*words, expect=1).stderr)
+            self.assertEqual(set(self.archives()), before)
+        # Somebody else has replaced it at once: nobody can tell.
+        change = lambda data: data
+
+        def steal(request):
+            for key, found in self.service.objects.items():
+                if request.method == "GET" and key[1] not in before and key[1].endswith(".zip"):
+                    found.meta = {"x-amz-meta-hbcore-run": "another"}
+        self.front.before = steal
+        self.assertIn(b"cannot be read back", self.run_it(*words, expect=3).stderr)
+        self.assertTrue(before < set(self.archives()))
+
     def test_limits(self):
         """11 MB at 6 MB a second take more than a second, each way; no more than that is asked of a clock here."""
         self.make_large()
@@ -180,6 +242,41 @@ class Store(s3case.Case):
             for home in (self.home, other):
                 self.run_it("--home", home, "backup", "--preset", "nightly")
         self.assertEqual(len(self.archives()), 4)
+
+
+class Tls(s3case.Case):
+    """A service with a certificate that an authority of its own has signed."""
+
+    def make_tls(self):
+        self.need("openssl")
+        for words in (("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+                       "-days", "2", "-subj", "/CN=an authority", "-addext", "keyUsage=critical,keyCertSign"),
+                      ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "its.key", "-out", "its.csr",
+                       "-subj", "/CN=127.0.0.1"),
+                      ("x509", "-req", "-in", "its.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "its.pem", "-days", "2",
+                       "-extfile", "names")):
+            hb.write(self.dir / "names", "subjectAltName=IP:127.0.0.1\n")
+            self.tool("openssl", *words, cwd=self.dir)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.dir / "its.pem", self.dir / "its.key")
+        return context
+
+    def section(self):
+        return super().section().replace("http://", "https://")
+
+    def test_certificates(self):
+        believed = ("--set", f"store:s3.ca-file={self.dir}/ca.pem")
+        self.make_large(6)
+        self.run_it(*believed, *s3case.SMALL, "backup", "-o", "s3://bucket/a.zip")
+        self.run_it(*believed, "verify", "s3://bucket/a.zip")
+        self.front.arm()
+        for words in (("list", "s3://bucket/a.zip"), ("backup", "-o", "s3://bucket/b.zip")):
+            done = self.run_it(*words, expect=1)  # at once: it will not be believed the next time, either
+            self.assertIn(b"certificate", done.stderr)
+        other = ("--set", f"store:s3.endpoint=https://localhost:{self.front.port}")  # it is not the name of that
+        self.assertIn(b"localhost", self.run_it(*believed, *other, "list", "s3://bucket/a.zip", expect=1).stderr)
+        self.assertEqual(self.requests(), [])
+        self.assertEqual(list(self.archives()), ["a.zip"])
 
 
 class Settings(s3case.Case):

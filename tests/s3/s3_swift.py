@@ -2,20 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same as s3_store.py, where it counts, with a service that somebody else has written: OpenStack Swift. It is started
 here, on this machine alone, and ended with the test; s3cmd is the judge of what lies there."""
+import io
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 import unittest
+import zipfile
 
 import s3case
 from front import Forward
 from s3case import hb
 
-hb.need("swift-proxy-server", "memcached", "s3cmd", "curl")
+hb.need("swift-proxy-server", "memcached", "s3cmd", "curl", "rclone")
 HERE = pathlib.Path(__file__).resolve().parent
 running = {}
 
@@ -104,6 +107,52 @@ class Swift(s3case.Case):
         self.run_it("verify", url)
         self.run_it("backup", "-o", url, "--format", "tar-zstd", expect=1)
         self.run_it("backup", "--replace", "-o", url, "--format", "tar-zstd")
+
+    def rclone(self, *words):
+        hb.write(self.dir / "rclone.conf", "[swift]\ntype = s3\nprovider = Other\naccess_key_id = test:tester\nsecret_access_key = testing\n"
+                 f"endpoint = http://127.0.0.1:{running['port']}\n", 0o600)
+        return self.tool("rclone", "--config", self.dir / "rclone.conf", *words).stdout if words else None
+
+    def test_what_others_read(self):
+        """After a plain download: with s3cmd above, here with rclone."""
+        self.need("unzip", "7z", "bsdtar")
+        self.make_large(6)
+        names = {os.fsdecode(name) for name in hb.tree(self.home, times=False) if name != b"."}
+        for format_, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            self.run_it("backup", "--format", format_, "-o", f"s3://{self.bucket}/a{suffix}")
+            got = self.dir / f"got{suffix}"
+            self.rclone("copyto", f"swift:{self.bucket}/a{suffix}", got)
+            readers = {"zip": (("unzip", "-qo", got), ("7z", "x", "-y", got), ("bsdtar", "-xf", got)),
+                       "tar-zstd": (("tar", "--zstd", "-xf", got), ("bsdtar", "-xf", got))}[format_]
+            for words in readers:
+                place = self.fresh("read")
+                place.mkdir()
+                self.tool(*words, cwd=place)
+                self.assertEqual((place / "large.bin").read_bytes(), (self.home / "large.bin").read_bytes(), words)
+                found = {os.fsdecode(name) for name in hb.tree(place, times=False) if name != b"."}
+                self.assertLessEqual(names - found, {"state.db-wal", "state.db-shm"}, words)
+        self.assertIsNone(zipfile.ZipFile(self.dir / "got.zip").testzip())
+        plain = self.tool("zstd", "-dqc", self.dir / "got.tar.zst").stdout
+        self.assertIn("large.bin", tarfile.open(fileobj=io.BytesIO(plain)).getnames())
+
+    def test_by_rclone(self):
+        """The plugin rclone with a remote that is far away: it is the same archive, there and by s3://."""
+        self.make_large(6)
+        self.rclone()
+        words = ("--set", f"store:rclone.config={self.dir}/rclone.conf")
+        self.ini.write_text(self.ini.read_text() + "[store:rclone]\n")
+        fixed = {"SOURCE_DATE_EPOCH": "1800000000"}
+        self.hbcore("--config", self.ini, *words, "backup", "-o", f"rclone://swift/{self.bucket}/x y/ä.zip", env=fixed)
+        self.s3cmd("get", f"s3://{self.bucket}/x y/ä.zip", self.dir / "got.zip")
+        self.assertEqual((self.dir / "got.zip").read_bytes(), self.hbcore("--config", self.ini, "backup", "-o", "-", env=fixed).stdout)
+        self.run_it("list", f"s3://{self.bucket}/x y/ä.zip")
+        target = self.fresh("target")
+        self.run_it(*words, "--home", target, "import", f"rclone://swift/{self.bucket}/x y/ä.zip", "--force")
+        self.assert_same_tree(self.home, target)
+        for _ in range(2):
+            self.run_it(*words, "--set", f"preset:nightly.directory=rclone://swift/{self.bucket}/n/", "--set", "preset:nightly.keep=1",
+                        "backup", "--preset", "nightly")
+        self.assertEqual(len([key for key in self.keys() if key.startswith("n/") and key.endswith(".zip")]), 1, self.keys())
 
     def test_presets(self):
         """Parts are copied on its side, and only of the version that was read."""

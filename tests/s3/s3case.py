@@ -33,7 +33,7 @@ class Case(hb.Case):
     def setUp(self):
         super().setUp()
         self.service = self.make_service()
-        self.front = Front(self.service)
+        self.front = Front(self.service, self.make_tls())
         self.addCleanup(self.front.stop)
         self.home = self.make_home()
         self.ini = self.write_config(self.configuration())
@@ -42,6 +42,9 @@ class Case(hb.Case):
         # Libraries that come with libcurl have memory of their own for each thread, in which LeakSanitizer of GCC 12 gets
         # lost now and then ("Tracer caught signal 11"). Without it nothing counts as reachable by way of that memory.
         return super().environment(**{"LSAN_OPTIONS": "exitcode=99:use_tls=0:print_suppressions=0", **changes})
+
+    def make_tls(self):
+        return None
 
     def make_service(self):
         service = Bucket()

@@ -38,7 +38,7 @@ static void test_refusals(void **state)
         {200, "", "<Error><Code>InternalError</Code></Error>", "InternalError", HB_CAUSE_NETWORK,
          THEN_UNCLEAR},
         {502, "", "<html>no XML &nbsp;", "", HB_CAUSE_NETWORK, THEN_UNCLEAR},
-        {503, "", "", "", HB_CAUSE_BUSY, THEN_AGAIN},
+        {503, "", "", "", HB_CAUSE_BUSY, THEN_UNCLEAR},
         {404, "", "", "", HB_CAUSE_NOT_FOUND, THEN_FAIL},
         {404, "", "<Error><Code>NoSuchKey</Code></Error>", "NoSuchKey", HB_CAUSE_NOT_FOUND,
          THEN_FAIL},
