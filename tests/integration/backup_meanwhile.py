@@ -15,8 +15,9 @@ import zipfile
 import hb
 import mounts
 
-BYTES = 6_000_000  # more than pipes hold
-SLOW = ("--set", "backup.workers=1", "--set", "backup.window=1M", "--set", "format:zip.level=0")
+BYTES = 20_000_000  # many times what a pipe and the window hold
+SLOW = ("--set", "backup.workers=1", "--set", "backup.window=1M", "--set", "format:zip.level=0",
+        "--set", "format:tar-zstd.frame-size=1M")
 
 
 class Meanwhile(hb.Case):

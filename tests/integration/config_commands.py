@@ -47,7 +47,7 @@ class Commands(unittest.TestCase):
         return path
 
     def run_it(self, *arguments, code=0):
-        environment = dict(os.environ, HOME=self.home, LSAN_OPTIONS="use_tls=0")  # see WITHOUT_TLS in hb.py
+        environment = dict(os.environ, HOME=self.home, LSAN_OPTIONS="use_tls=0:print_suppressions=0")  # see WITHOUT_TLS in hb.py
         environment.pop("HBCORE_CONFIG", None)
         done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True,
                               env=environment, check=False)

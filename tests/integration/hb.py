@@ -55,7 +55,7 @@ SANITIZER_OPTIONS = {
 }
 # For commands that load every plugin: GCC 12's leak checker crashes now and then in the thread-local memory of what
 # libcurl loads. (Without it, it writes to a pipe, which would be counted as a call.)
-WITHOUT_TLS = {"LSAN_OPTIONS": SANITIZER_OPTIONS["LSAN_OPTIONS"] + ":use_tls=0"}
+WITHOUT_TLS = {"LSAN_OPTIONS": SANITIZER_OPTIONS["LSAN_OPTIONS"] + ":use_tls=0:print_suppressions=0"}
 every_name = unittest.defaultTestLoader.getTestCaseNames
 unittest.defaultTestLoader.getTestCaseNames = lambda case: [
     name for number, name in enumerate(every_name(case)) if number % int(OF) in PART]
