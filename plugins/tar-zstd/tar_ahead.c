@@ -171,7 +171,8 @@ unsigned char *tar_ahead_room(struct tar_ahead *ahead, size_t stored, size_t byt
     struct slot *slot = slot_at(ahead, ahead->count);
     struct tar_ahead_frame *frame = &slot->frame;
     if (slot->room < bytes + stored) {
-        size_t room = 2 * (bytes < stored ? stored : bytes); /* for others, too; unused costs none */
+        size_t room =
+            2 * (bytes < stored ? stored : bytes); /* for others, too; unused costs none */
         free(frame->data);
         frame->data = malloc(room);
         slot->room = frame->data == NULL ? 0 : room;

@@ -293,7 +293,8 @@ static void the_view_is_lost_while_it_is_checked(void **state)
     assert_int_equal(unlink(home_file(&scene.fixture, "x.db-wal")), 0);
     assert_int_equal(scene.fixture.ops->judge(scene.fixture.self, &entry, &source),
                      HB_STATUS_ENTRY);
-    assert_non_null(strstr(scene.fixture.fake.message, "it could not be read to its end: it or its log"));
+    assert_non_null(
+        strstr(scene.fixture.fake.message, "it could not be read to its end: it or its log"));
     assert_int_equal(source.read_at(&source, &byte, 1, 0), HB_STATUS_ENTRY);
     source.close(&source);
     stop(&scene);
