@@ -130,7 +130,7 @@ static bool is_stopped(void *context)
 
 void get_stream(struct s3 *s3, struct stream *stream)
 {
-    struct asked asked;
+    struct asked asked = {.range = ""};
     AUTO_CALL call = {.flags = CALL_ENCRYPTED | CALL_QUIET,
                       .method = "GET",
                       .name = &stream->reader->name,
@@ -144,7 +144,7 @@ void get_stream(struct s3 *s3, struct stream *stream)
 int get_range(struct s3 *s3, const struct reader *reader, void *buffer, size_t bytes,
               uint64_t offset)
 {
-    struct asked asked;
+    struct asked asked = {.range = ""};
     AUTO_CALL call = {.flags = CALL_ENCRYPTED,
                       .method = "GET",
                       .name = &reader->name,

@@ -67,8 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     as_refusal(copy, bytes);
     as_keys(copy, bytes);
     as_text(copy);
-    char *tight = realloc(copy, bytes > 0 ? bytes : 1);
-    as_xml(tight == NULL ? copy : tight, bytes);
-    free(tight == NULL ? copy : tight);
+    char *tight = malloc(bytes > 0 ? bytes : 1);
+    if (tight != NULL && bytes > 0)
+        memcpy(tight, copy, bytes);
+    free(copy);
+    if (tight != NULL)
+        as_xml(tight, bytes);
+    free(tight);
     return 0;
 }
