@@ -91,7 +91,8 @@ static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t 
         int64_t got = archive->blocks != NULL
                           ? hb_blocks_read_at(archive->blocks, buffer, bytes, offset)
                           : hb_opened_read_at(&archive->opened, buffer, bytes, offset);
-        archive->untold |= got < 0;
+        if (got < 0)
+            archive->untold = true;
         return got;
     }
     return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));

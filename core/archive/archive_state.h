@@ -50,8 +50,8 @@ struct hb_archive {
      * Something other than the archive was the reason of a failure (it cannot be read now, a limit,
      * no memory): nothing can be told about it. Else the format has refused what is in it.
      */
-    bool untold;
-    bool no_archive; /* it was read, and no format takes it for one of its own */
+    _Atomic bool untold; /* several threads read */
+    bool no_archive;     /* it was read, and no format takes it for one of its own */
 };
 
 #endif
