@@ -65,6 +65,7 @@ class Lines(hb.Case):
         self.run_json("backup", "--preset", "nightly", options=preset)
         self.run_json("list", archive)
         self.run_json("verify", archive)
+        self.run_json("verify", archive, "--sample", "50%")
         self.run_json("cat", archive, "config.yaml")
         target = self.dir / "target"
         hb.write(target / "config.yaml", "old\n")
