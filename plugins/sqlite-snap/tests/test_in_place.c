@@ -259,7 +259,7 @@ static void each_is_sqlites_own_view(void **state)
                   tally.images, tally.of_the_file, tally.of_an_older_mark, tally.unsummed,
                   tally.again, seconds() - start);
     assert_true(tally.images >= 500 / SELDOM - 10 * (SELDOM > 1));
-    assert_true(tally.of_the_file > 0);
+    assert_true(tally.of_the_file > 0 || SELDOM > 1); /* of few there may be none */
 }
 
 /* The same with a rollback journal; after a kill there is one that has to be rolled back first. */
