@@ -500,6 +500,13 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+/* The mode of one with an access list is not the one that fstat() gives: look(). */
+static bool was_put_back(const struct hb_reader *reader, struct stat *status)
+{
+    return !same_time(&status->st_ctim, &reader->seen.ctime) && look(reader->fd, status) == 0 &&
+           hb_may_be_put_back(&reader->status, status, reader->fd);
+}
+
 bool hb_reader_changed(const struct hb_reader *reader, const char **how)
 {
     struct stat status;
@@ -513,7 +520,7 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how)
         *how = "shrank while it was read";
     else if (!same_time(&status.st_mtim, &reader->seen.mtime))
         *how = "changed while it was read";
-    else if (hb_may_be_put_back(&reader->status, &status, reader->fd))
+    else if (was_put_back(reader, &status))
         *how = "changed while it was read, and has its old time again, or another name";
     else if (reader->untold)
         *how = "is written to all the time, on a file system whose times tell no moment";

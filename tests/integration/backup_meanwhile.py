@@ -66,6 +66,18 @@ class PutBack(Meanwhile):
                 self.assertIn("vault.bin", errors)
                 self.assertIn("changed while it was read", errors)
 
+    def test_a_file_with_an_access_list(self):
+        """Its mode is stored without what the list grants, which is no other mode."""
+        path = self.home / "vault.bin"
+        hb.write(path, os.urandom(BYTES), mtime_ns=1_700_000_000 * 10**9)
+        path.chmod(0o640)
+        if subprocess.run(["setfacl", "-m", "u:65534:rw", path], capture_output=True, check=False).returncode != 0:
+            self.skip("no access list can be set here")
+        process = self.start(self.home)
+        self.rewrite(path, put_back=True)
+        _, errors = self.end(process, 3)
+        self.assertIn("vault.bin", errors)
+
     def test_new_rights_and_links_are_no_change(self):
         """cp -al of a whole home, chmod: the content is what it was."""
         for act in (lambda path: path.chmod(0o600), lambda path: os.link(path, self.dir / "link")):
