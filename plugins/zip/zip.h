@@ -25,7 +25,9 @@
 #include <hbcore/format.h>
 
 enum {
-    ZIP_UNIT_BYTES = 1 << 20,
+    ZIP_UNIT_BYTES = 1 << 20,    /* the most content of a unit that is encoded */
+    ZIP_ASKED_BYTES = 1 << 19,   /* what the host is asked for: where a page of a database changed,
+                                    so much is encoded again. Half of it is a thousandth of size */
     ZIP_PIECE_BYTES = 1 << 18,   /* what the streaming decoder hands out at once */
     ZIP_SMALL_BYTES = 2 << 20,   /* members up to here are decoded whole */
     ZIP_BUFFER_BYTES = 256 << 10 /* small writes are gathered up to here */

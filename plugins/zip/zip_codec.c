@@ -103,7 +103,7 @@ static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned cha
 static void write_name(const struct zip *zip, uint32_t checksum, bool patch, char *name)
 {
     const char *layout = patch ? "" : ", in order";
-    int length = snprintf(name, NAME_BYTES, "%.4s %d ", ZIP_NOTE_MAGIC, ZIP_UNIT_BYTES);
+    int length = snprintf(name, NAME_BYTES, "%.4s %d ", ZIP_NOTE_MAGIC, ZIP_ASKED_BYTES);
     if (zip->level == 0)
         snprintf(name + length, NAME_BYTES - (size_t)length, "stored%s", layout);
     else if (zip->level == ZIP_LEVEL_FAST)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Units: up to 1 MiB of one entry, deflated on its own, so that workers need not wait
+ * Units: up to 512 KiB of one entry, deflated on its own, so that workers need not wait
  * for one another and a unit that did not change can be copied from an older archive.
  *
  * An entry of one unit is a whole deflate stream, or stored. The units of a longer one are
@@ -329,7 +329,7 @@ int zip_unit_policy(void *self, struct hb_unit_policy *policy)
 {
     (void)self;
     policy->spans = 0;
-    policy->unit_bytes = ZIP_UNIT_BYTES;
+    policy->unit_bytes = ZIP_ASKED_BYTES;
     policy->overhead = 0;
     return HB_OK;
 }

@@ -17,6 +17,7 @@ import odd_store
 
 REUSE = 3  # the section of the trailer with the index for reuse
 PART_BYTES, HASH_AT, HASH_BYTES = 104, 8, 32
+UNIT_BYTES, CONTENT_BYTES, CHANGED_AT = 512 << 10, 3_500_000, 1_500_000  # of what a part is about; of the forged file
 
 
 class OtherHomes(hb.Case):
@@ -169,10 +170,10 @@ class Forged(OtherHomes):
         super().setUp()
         self.hash = ctypes.CDLL("libxxhash.so.0").XXH3_64bits
         self.hash.restype, self.hash.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
-        data = bytearray(random.Random(1).randbytes(3_500_000))
+        data = bytearray(random.Random(1).randbytes(CONTENT_BYTES))
         for name in ("good", "victim"):
             hb.write(self.make(name) / "public.bin", bytes(data), mtime_ns=1_700_000_000 * 10**9)
-        data[1_500_000:1_500_100] = b"EVIL" * 25
+        data[CHANGED_AT:CHANGED_AT + 100] = b"EVIL" * 25
         hb.write(self.make("evil") / "public.bin", bytes(data), mtime_ns=1_700_000_000 * 10**9)
 
     def archive_of(self, name):
@@ -198,15 +199,16 @@ class Forged(OtherHomes):
         self.fail("there is no index for reuse in the archive: forge it anew, as it is now")
 
     def forge(self, good, evil):
-        """evil, whose second part claims to be what it is in good."""
+        """evil, whose changed part claims to be what it is in good."""
         good, evil = bytearray(good.read_bytes()), bytearray(evil.read_bytes())
         start, length, _ = self.trailer_of(good)
         true = bytes(good[start:start + length])
         start, length, checksum = self.trailer_of(evil)
         block = bytearray(evil[start:start + length])
         (from_at, count), (to_at, _) = self.parts_of(true), self.parts_of(block)
-        self.assertEqual(count, 4, "other parts than 1 MiB each: the layout of the index has changed")
-        from_at, to_at = (at + PART_BYTES + HASH_AT for at in (from_at, to_at))
+        self.assertEqual(count, -(-CONTENT_BYTES // UNIT_BYTES),
+                         "parts of another length: the layout of the index has changed")
+        from_at, to_at = (at + CHANGED_AT // UNIT_BYTES * PART_BYTES + HASH_AT for at in (from_at, to_at))
         self.assertNotEqual(block[to_at:to_at + HASH_BYTES], true[from_at:from_at + HASH_BYTES])
         block[to_at:to_at + HASH_BYTES] = true[from_at:from_at + HASH_BYTES]
         block[-8:] = struct.pack("<Q", self.hash(bytes(block[:-8]), len(block) - 8))

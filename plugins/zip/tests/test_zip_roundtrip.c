@@ -114,9 +114,9 @@ static void compression(void **state)
     assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
     assert_in_range(memory.bytes, 3 * MIB, 3 * MIB + 1000); /* 5 bytes in 65535, and headers */
     memory_free(&memory);
-    sample = zip_test_file("noise", noise, MIB);
+    sample = zip_test_file("noise", noise, MIB / 2); /* one unit */
     assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
-    assert_in_range(memory.bytes, MIB, MIB + 300);
+    assert_in_range(memory.bytes, MIB / 2, MIB / 2 + 300);
     assert_int_equal(zip_get16(memory.data + 8), ZIP_STORED);
     assert_int_equal(zip_get16(memory.data + 6) & ZIP_FLAG_DESCRIPTOR, 0);
     memory_free(&memory);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 8, UNITS = 24, MIB = 1 << 20, BYTES = UNITS * MIB - 5 };
+enum { MOST_THREADS = 8, UNITS = 48, UNIT = 1 << 19, BYTES = UNITS * UNIT - 5 };
 
 struct shared {
     struct zip_test test;
@@ -27,9 +27,9 @@ static void encode_unit(struct shared *shared, void *worker, unsigned i)
         .size = sizeof segment,
         .flags = (i == 0 ? HB_UNIT_FIRST : 0u) | (i == UNITS - 1 ? HB_UNIT_LAST : 0u),
         .entry = &shared->sample.entry,
-        .offset = (uint64_t)i * MIB,
-        .data = (const char *)shared->sample.data + (size_t)i * MIB,
-        .bytes = i == UNITS - 1 ? MIB - 5 : MIB,
+        .offset = (uint64_t)i * UNIT,
+        .data = (const char *)shared->sample.data + (size_t)i * UNIT,
+        .bytes = i == UNITS - 1 ? UNIT - 5 : UNIT,
     };
     const struct hb_segment *segments[] = {&segment};
     shared->units[i] = (struct hb_unit){.size = sizeof(struct hb_unit),
@@ -138,8 +138,8 @@ static void threads(void **state)
 {
     (void)state;
     static const unsigned counts[] = {1, 2, 3, 8};
-    unsigned char *data = zip_test_text(BYTES), *noise = zip_test_noise(3 * MIB, 11);
-    memcpy(data + 5 * MIB, noise, 3 * MIB);
+    unsigned char *data = zip_test_text(BYTES), *noise = zip_test_noise(3 * UNIT, 11);
+    memcpy(data + 5 * UNIT, noise, 3 * UNIT);
     struct sample sample = zip_test_file("file", data, BYTES);
     for (int fast = 0; fast < 2; fast++) {
         int level = fast ? ZIP_LEVEL_FAST : 2;
@@ -201,10 +201,10 @@ static int visit_trailer(const struct hb_visitor *visitor, const void *data, siz
 static void walk(void **state)
 {
     (void)state;
-    unsigned char *text = zip_test_text(3 * MIB);
+    unsigned char *text = zip_test_text(3 * UNIT);
     struct sample samples[] = {zip_test_file("one", "1", 1), zip_test_file("skipped", "2", 1),
                                zip_test_directory("directory"),
-                               zip_test_file("large", text, 3 * MIB)};
+                               zip_test_file("large", text, 3 * UNIT)};
     struct visit visit = {.samples = samples};
     struct hb_visitor visitor = {.size = sizeof visitor,
                                  .self = &visit,
