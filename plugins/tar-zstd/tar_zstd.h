@@ -49,9 +49,10 @@
 #define TAR_FRAME_LIMIT    0x7FFF0000u /* tar bytes in one frame */
 
 /* How a frame is compressed depends on these, too: whoever changes them changes tar_zstd.codec. */
-#define TAR_USUAL_LEVEL   3
-#define TAR_LONG_PART     (1u << 20) /* tar bytes of one file, from which on it is a long one */
-#define TAR_LONG_HASH_LOG 18         /* the usual level has 17 */
+#define TAR_USUAL_LEVEL    3
+#define TAR_LONG_PART      (1u << 20) /* tar bytes of one file, from which on it is a long one */
+#define TAR_LONG_HASH_LOG  18         /* the usual level has 17 */
+#define TAR_LONG_CHAIN_LOG 13         /* of short matches; the usual level has 16 */
 
 /* ---- the instance -------------------------------------------------------------- */
 
