@@ -42,6 +42,13 @@ static size_t parent_bytes(const char *path, size_t bytes)
     return slash == NULL ? 0 : (size_t)(slash - path);
 }
 
+/* Of the directory that a member lies in. */
+static uint32_t parent_of(const struct hb_trees *trees, size_t index)
+{
+    const char *path = hb_planned_path(trees->plan, index);
+    return find(trees, path, parent_bytes(path, hb_planned_path_bytes(trees->plan, index)));
+}
+
 /* 1 + the number of a directory that is not known yet; that of its parent is 0 or `above`. */
 static uint32_t add(struct hb_trees *trees, const char *path, size_t bytes, uint32_t above)
 {
@@ -95,7 +102,7 @@ static bool take_all(struct hb_trees *trees)
         size_t bytes = hb_planned_path_bytes(plan, i);
         if (!hb_planned_is_selected(plan, i))
             continue;
-        trees->parents[i] = take(trees, path, parent_bytes(path, bytes));
+        take(trees, path, parent_bytes(path, bytes));
         if (plan->catalog->members[i].type == HB_TYPE_DIRECTORY) {
             uint32_t number = take(trees, path, bytes);
             if (number != 0)
@@ -229,7 +236,7 @@ static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t nu
 static bool is_held(const struct hb_trees *trees, size_t index)
 {
     struct hb_restore_plan *plan = trees->plan;
-    uint32_t parent = trees->parents[index];
+    uint32_t parent = parent_of(trees, index);
     if (!hb_planned_is_selected(plan, index) ||
         plan->catalog->members[index].type != HB_TYPE_FILE ||
         plan->rows[index].mode != HB_MODE_IS_OPEN || hb_claims_by_name(&plan->claims, index))
@@ -244,7 +251,7 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
     size_t count = trees->plan->count;
     struct stat stage;
     trees->root = (struct hb_root){.fd = trees->stage->fd, .path = trees->stage->path};
-    trees->parents = hb_alloc((count + 1) * sizeof *trees->parents);
+    trees->known = true;
     if (!take_all(trees)) {
         hb_trees_clear(trees);
         return;
@@ -271,9 +278,8 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
 
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index)
 {
-    return trees->parents == NULL || trees->parents[index] == 0
-               ? NULL
-               : &trees->directories[trees->parents[index] - 1];
+    uint32_t number = trees->known ? parent_of(trees, index) : 0;
+    return number == 0 ? NULL : &trees->directories[number - 1];
 }
 
 const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index)
@@ -300,7 +306,7 @@ static uint32_t file_mode(const struct hb_trees *trees, size_t index)
 
 int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index)
 {
-    uint32_t number = trees->parents[index] - 1;
+    uint32_t number = parent_of(trees, index) - 1;
     if (place->fd < 0 || place->directory != number) {
         hb_tree_place_clear(place);
         hb_in_order_wait(trees->making, number);
@@ -320,7 +326,7 @@ int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t 
 
 int hb_trees_remove(struct hb_trees *trees, size_t index)
 {
-    HB_AUTO_CLOSE int directory = enter(trees, trees->parents[index] - 1);
+    HB_AUTO_CLOSE int directory = enter(trees, parent_of(trees, index) - 1);
     if (directory < 0)
         return directory;
     if (unlinkat(directory, hb_base_name(hb_planned_path(trees->plan, index)), 0) != 0 &&
@@ -333,7 +339,7 @@ int hb_trees_remove(struct hb_trees *trees, size_t index)
 int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd)
 {
     uint32_t mode = file_mode(trees, index);
-    uint32_t number = trees->directories[trees->parents[index] - 1].tree;
+    uint32_t number = trees->directories[parent_of(trees, index) - 1].tree;
     const struct hb_tree *tree = &trees->trees[number];
     /* No list of the stage's stands against what the file was made with. */
     unsigned lost = 0;
@@ -351,7 +357,7 @@ void hb_tree_place_clear(struct hb_tree_place *place)
 int hb_trees_open(const struct hb_trees *trees, size_t index)
 {
     HB_AUTO_FREE char *path =
-        staged_path(trees, trees->parents[index] - 1, hb_planned_path(trees->plan, index),
+        staged_path(trees, parent_of(trees, index) - 1, hb_planned_path(trees->plan, index),
                     hb_planned_path_bytes(trees->plan, index));
     return hb_beneath_open(&trees->root, path, O_RDONLY | O_NONBLOCK, 0);
 }
@@ -363,10 +369,12 @@ static void find_unfinished(struct hb_trees *trees)
 {
     const struct hb_restore_plan *plan = trees->plan;
     for (size_t i = 0; i < plan->count; i++) {
-        if (hb_planned_is_selected(plan, i) &&
-            plan->catalog->members[i].type != HB_TYPE_DIRECTORY && !trees->inside[i] &&
-            trees->parents[i] != 0)
-            trees->directories[trees->parents[i] - 1].unfinished = true;
+        if (!hb_planned_is_selected(plan, i) ||
+            plan->catalog->members[i].type == HB_TYPE_DIRECTORY || trees->inside[i])
+            continue;
+        uint32_t parent = parent_of(trees, i);
+        if (parent != 0)
+            trees->directories[parent - 1].unfinished = true;
     }
 }
 
@@ -424,16 +432,15 @@ void hb_trees_clear(struct hb_trees *trees)
     free(trees->trees);
     free(trees->directories);
     hb_path_table_clear(&trees->by_path);
-    free(trees->parents);
     free(trees->inside);
     trees->trees = NULL;
     trees->directories = NULL;
-    trees->parents = NULL;
+    trees->known = false;
     trees->inside = NULL;
     trees->tree_count = trees->directory_count = trees->directory_capacity = 0;
 }
 
 bool hb_trees_have_one_owner(const struct hb_trees *trees)
 {
-    return trees->parents != NULL && !trees->apart;
+    return trees->known && !trees->apart;
 }

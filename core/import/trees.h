@@ -60,9 +60,8 @@ struct hb_trees {
     uint32_t directory_count;
     uint32_t directory_capacity;
     struct hb_path_table by_path; /* of the directories */
-    uint32_t
-        *parents;    /* of each member that is restored: 1 + the directory that it is in; 0: home */
-    uint64_t device; /* of the stage */
+    bool known;                   /* they are all there */
+    uint64_t device;              /* of the stage */
     bool apart;   /* one of the directories is not the home owner's, or lies on another file system
                    * without being a mount (a subvolume), or cannot be looked at */
     bool *inside; /* each member: is it a file that is staged in a tree? */
