@@ -27,6 +27,7 @@ test_set=(
     zsh=zsh fish=fish mandoc=mandoc libfaketime
     util-linux=unshare
     swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd rclone=rclone openssl=openssl
+    redis-server=redis-server redis-tools=redis-cli
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr
 )
 bench_set=(
