@@ -7,6 +7,7 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
+#include "keep_words.h"
 #include "preset_report.h"
 #include "summary.h"
 #include <inttypes.h>
@@ -56,6 +57,7 @@ static const char *word_of(const struct prune_command *command, const struct hb_
         [HB_STAYS_COMPLETE] = "stays: the newest complete one",
         [HB_STAYS_NEEDED] = "stays: no complete one could be read",
         [HB_STAYS_UNTOLD] = "stays: it cannot be identified now",
+        [HB_STAYS_UNTIMED] = "stays: when it was made is not known",
         [HB_STAYS_OTHERS] = "stays: it belongs to another home",
         [HB_STAYS_UNKNOWN] = "stays: it does not name its home",
     };
@@ -79,6 +81,7 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
     hb_json_add(object, "{s:s, s:o, s:I, s:b}", "fate", hb_json_fate(&row->kept), "complete",
                 hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence,
                 "other_installation", row->other_installation);
+    json_object_set_new(object, "rules", hb_json_rules(row->kept.rules));
     hb_json_line(command->cli->out, object);
 }
 
@@ -89,8 +92,11 @@ static void tell_people(const struct prune_command *command,
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     HB_AUTO_FREE char *home = hb_home_of_archive(row);
     bool other = row->kept.fate == HB_STAYS_OTHERS && home != NULL;
-    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s\n", name, width - hb_columns(name), "",
-            word_of(command, row), other ? ", " : "", other ? home : "",
+    HB_AUTO_FREE char *rules =
+        row->kept.fate == HB_STAYS_KEPT ? hb_keep_rules(row->kept.rules) : NULL;
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s%s\n", name, width - hb_columns(name), "",
+            word_of(command, row), rules != NULL ? ": " : "", rules != NULL ? rules : "",
+            other ? ", " : "", other ? home : "",
             row->other_installation ? " (of another installation)" : "",
             row->kept.complete == HB_NO && !(row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
                 ? " (incomplete)"
@@ -110,14 +116,14 @@ static int width_of(const struct hb_preset_archives *archives)
 
 static void on_pruned(void *context, const struct hb_preset *preset,
                       const struct hb_preset_archives *archives, const char *directory,
-                      uint64_t keep)
+                      const struct hb_keep *keep)
 {
     struct prune_command *command = context;
     if (hb_session_speaks(command->session)) {
         HB_AUTO_FREE char *shown =
             hb_printable(archives->directory == NULL ? directory : archives->directory);
-        fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
-                keep);
+        HB_AUTO_FREE char *rules = hb_keep_words(keep);
+        fprintf(command->cli->out, "%s: %s, %s\n", preset->section->label, shown, rules);
     }
     int width = width_of(archives);
     for (size_t i = 0; i < archives->count; i++) {

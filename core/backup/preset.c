@@ -54,7 +54,6 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
                    struct hb_error *error)
 {
     *preset = (struct hb_preset){.directory = hb_config_backup(config)->directory,
-                                 .keep = -1,
                                  .reuse = hb_config_backup(config)->reuse};
     if (name == NULL) {
         preset->prefix = hb_copy_text(hb_config_backup(config)->prefix);
@@ -69,11 +68,32 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
         return HB_STATUS_FATAL;
     const struct hb_preset_settings *settings = hb_config_preset(preset->section);
     preset->directory = settings->directory;
-    preset->keep = settings->keep;
+    preset->settings = settings;
     preset->reuse = settings->reuse;
     preset->format = *settings->format == '\0' ? NULL : settings->format;
     preset->prefix = hb_config_prefix(preset->section);
     return HB_OK;
+}
+
+struct hb_keep hb_preset_keep(const struct hb_preset *preset, int64_t newest)
+{
+    const struct hb_preset_settings *settings = preset->settings;
+    struct hb_keep keep = {.in = {[HB_KEEP_HOURLY] = (uint64_t)settings->keep_hourly,
+                                  [HB_KEEP_DAILY] = (uint64_t)settings->keep_daily,
+                                  [HB_KEEP_WEEKLY] = (uint64_t)settings->keep_weekly,
+                                  [HB_KEEP_MONTHLY] = (uint64_t)settings->keep_monthly,
+                                  [HB_KEEP_YEARLY] = (uint64_t)settings->keep_yearly},
+                           .within = settings->keep_within,
+                           .now = time(NULL)};
+    bool by_time = hb_keep_is_by_time(&keep);
+    if (newest < 0 && settings->keep <= HB_MOST_KEPT)
+        newest = settings->keep;
+    if (settings->keep_last > 0 && settings->keep_last > newest)
+        newest = settings->keep_last;
+    if (newest < 0)
+        newest = by_time ? 0 : HB_USUALLY_KEPT;
+    keep.newest = newest == 0 && !by_time ? 1 : (uint64_t)newest;
+    return keep;
 }
 
 void hb_preset_clear(struct hb_preset *preset)

@@ -3,6 +3,7 @@
 #ifndef HB_PRESET_H
 #define HB_PRESET_H
 
+#include "backup/kept.h"
 #include "backup/publish.h"
 #include "config/config.h"
 #include "host/archive_name.h"
@@ -14,7 +15,7 @@ struct hb_preset {
     const char *directory;
     const char *format; /* or NULL: that of [backup] */
     char *prefix;
-    int64_t keep;                    /* -1: all of them */
+    const struct hb_preset_settings *settings; /* what it keeps; NULL: all of them */
     bool reuse;                      /* what did not change is taken over from the archive before */
     char stamp[HB_STAMP_LENGTH + 1]; /* of the archive that is made now */
     char run[HB_RUN_ID_BYTES];       /* likewise */
@@ -33,6 +34,12 @@ void hb_preset_clear(struct hb_preset *preset);
 int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,
                           struct hb_error *error);
+
+/*
+ * What is to stay of the archives of a preset, now: as its settings say, or (`newest` from 0 on) so
+ * many of the newest and what its rules of time say. Without a rule the newest five; always one.
+ */
+struct hb_keep hb_preset_keep(const struct hb_preset *preset, int64_t newest);
 
 /* The same directory. Caller frees. */
 char *hb_preset_directory(const struct hb_preset *preset, const char *home);

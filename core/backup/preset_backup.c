@@ -24,7 +24,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
 {
     struct hb_error error = {0};
     const struct hb_destination *made = &backup->destination;
-    int64_t keep = backup->keep >= 0 ? backup->keep : backup->settings.keep;
+    struct hb_keep keep = hb_preset_keep(&backup->settings, backup->keep);
     struct hb_preset_query query = {
         .run = backup->run,
         .id = id,
@@ -34,8 +34,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
         .held = &made->place,
     };
     if (hb_preset_archives_read(&query, &backup->archives, &error) == HB_OK)
-        hb_preset_prune(&query, &backup->archives, keep < 1 ? 1 : (uint64_t)keep, made->name,
-                        !backup->incomplete, false);
+        hb_preset_prune(&query, &backup->archives, &keep, made->name, !backup->incomplete, false);
     else
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "no older archive was removed: %s",
                       error.text);
@@ -76,9 +75,9 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
 
 static bool retains(const struct hb_preset_backup *backup)
 {
-    int64_t keep = backup->keep >= 0 ? backup->keep : backup->settings.keep;
     return backup->prunes && !backup->dry_run && !backup->result.nothing &&
-           backup->output == NULL && keep >= 0 && !backup->destination.stream;
+           backup->output == NULL && backup->settings.settings != NULL &&
+           !backup->destination.stream;
 }
 
 /* It is made: hooks hear of it, and unless one holds that back, older ones go. */

@@ -196,7 +196,7 @@ static void leave_out_gone(struct hb_preset_archives *archives)
 }
 
 /* Asks those that a decision rests on, until it rests on no facts. */
-static void settle(struct question *question, uint64_t keep)
+static void settle(struct question *question, const struct hb_keep *keep)
 {
     struct hb_preset_archives *archives = question->archives;
     do {
@@ -213,7 +213,7 @@ static void settle(struct question *question, uint64_t keep)
 }
 
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
-                     uint64_t keep, const char *made, bool complete, bool dry_run)
+                     const struct hb_keep *keep, const char *made, bool complete, bool dry_run)
 {
     struct question question = {query, archives, dry_run, false};
     struct hb_prune_rows_request request = {

@@ -10,6 +10,6 @@
  * one.
  */
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
-                     uint64_t keep, const char *made, bool complete, bool dry_run);
+                     const struct hb_keep *keep, const char *made, bool complete, bool dry_run);
 
 #endif

@@ -63,7 +63,7 @@ static int prune_archives(struct prune *prune, const struct hb_preset *preset,
                                     .prefix = preset->prefix,
                                     .suffixes = hb_own_suffixes(request->run),
                                     .directory = directory};
-    uint64_t keep = preset->keep < 1 ? 1 : (uint64_t)preset->keep;
+    struct hb_keep keep = hb_preset_keep(preset, -1);
     int status = hb_preset_archives_read(&query, &archives, error);
     if (status == HB_STATUS_FATAL) {
         report_unlisted(prune, preset->section->label, error);
@@ -73,11 +73,11 @@ static int prune_archives(struct prune *prune, const struct hb_preset *preset,
     if (status == HB_OK && request->adopt)
         prune->result->adopted += hb_preset_adopt(&archives, &prune->id);
     if (status == HB_OK) {
-        hb_preset_prune(&query, &archives, keep, NULL, false, request->dry_run);
+        hb_preset_prune(&query, &archives, &keep, NULL, false, request->dry_run);
         if (request->adopt && archives.directory != NULL)
             hb_home_id_forget(&prune->id, archives.directory, is_gone,
                               &(struct seen){&query, &archives});
-        request->pruned(request->context, preset, &archives, directory, keep);
+        request->pruned(request->context, preset, &archives, directory, &keep);
         look_for_doubt(prune, &archives);
     }
     hb_preset_archives_clear(&archives);

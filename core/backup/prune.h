@@ -13,10 +13,11 @@ struct hb_prune_request {
     bool dry_run;
     /*
      * After each preset: what is there and became of it. `directory`: as an absolute path, also
-     * where nothing is there yet; `keep`: how many are to stay.
+     * where nothing is there yet; `keep`: what is to stay.
      */
     void (*pruned)(void *context, const struct hb_preset *preset,
-                   const struct hb_preset_archives *archives, const char *directory, uint64_t keep);
+                   const struct hb_preset_archives *archives, const char *directory,
+                   const struct hb_keep *keep);
     void *context;
 };
 

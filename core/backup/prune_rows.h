@@ -10,7 +10,7 @@ struct hb_prune_rows_request {
     struct hb_run *run;
     void *rows; /* as hb_retention() wants them; name, whose, complete and why are known */
     size_t row_bytes, count;
-    uint64_t keep;
+    const struct hb_keep *keep;
     const char *made;                 /* the name of one that this run has made, or NULL */
     bool dry_run;                     /* nothing is removed; `removed` says what would be */
     int fd;                           /* the directory that they lie in; -1: none to flush */

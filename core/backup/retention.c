@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/retention.h"
 
+#include "backup/keep_places.h"
 #include <string.h>
 
 struct rule {
     char *rows;
     size_t row_bytes;
-    uint64_t keep;
-    uint64_t kept; /* places of `keep` that are taken */
+    const struct hb_keep *keep;
+    bool by_time;
+    uint64_t kept; /* rows so far that count for the newest */
     bool found;    /* a complete one that stays */
     enum hb_answer (*is_complete)(void *context, size_t row);
     void *context;
@@ -26,14 +28,28 @@ static enum hb_answer ask(struct rule *rule, size_t row)
     return kept->complete;
 }
 
+static bool keeps_nothing(const struct rule *rule)
+{
+    return rule->keep->newest == 0 && !rule->by_time;
+}
+
+/* One of the newest takes a place. */
+static void take_place(struct rule *rule, struct hb_kept *kept)
+{
+    if (rule->kept < rule->keep->newest)
+        kept->rules |= 1u << HB_KEEP_NEWEST;
+    rule->kept++;
+}
+
 /* What becomes of a row of ours that this run did not make. The rows before it are decided. */
 static enum hb_fate decide(struct rule *rule, size_t row)
 {
-    bool wanted = rule->kept < rule->keep;
-    if (kept_at(rule, row)->complete == HB_CANNOT_TELL)
+    struct hb_kept *kept = kept_at(rule, row);
+    if (kept->complete == HB_CANNOT_TELL)
         return HB_STAYS_UNTOLD;
-    if (rule->keep == 0)
+    if (keeps_nothing(rule))
         return HB_GOES;
+    bool wanted = rule->kept < rule->keep->newest || kept->rules != 0;
     if (!rule->found) { /* else it does not matter */
         enum hb_answer answer = ask(rule, row);
         if (answer == HB_CANNOT_TELL)
@@ -42,15 +58,18 @@ static enum hb_fate decide(struct rule *rule, size_t row)
         if (rule->found && !wanted)
             return HB_STAYS_COMPLETE;
     }
-    rule->kept += wanted;
-    return wanted ? HB_STAYS_KEPT : HB_GOES;
+    if (wanted)
+        take_place(rule, kept);
+    return wanted                                                        ? HB_STAYS_KEPT
+           : rule->by_time && !hb_keep_has_time(rule->keep, &kept->when) ? HB_STAYS_UNTIMED
+                                                                         : HB_GOES;
 }
 
 static enum hb_fate fate_of(struct rule *rule, size_t row)
 {
-    const struct hb_kept *kept = kept_at(rule, row);
+    struct hb_kept *kept = kept_at(rule, row);
     if (kept->just_made) {
-        rule->kept++;
+        take_place(rule, kept);
         rule->found |= kept->complete == HB_YES;
         return HB_STAYS_NEW;
     }
@@ -66,19 +85,39 @@ static enum hb_fate fate_of(struct rule *rule, size_t row)
     }
 }
 
-void hb_retention(void *rows, size_t row_bytes, size_t count, uint64_t keep,
+/* True: one that has a place by time was asked, and is not complete. */
+static bool decide_all(struct rule *rule, size_t count)
+{
+    bool wrong = false;
+    rule->kept = 0;
+    rule->found = false;
+    for (size_t i = 0; i < count; i++)
+        kept_at(rule, i)->rules = 0;
+    if (rule->by_time)
+        hb_keep_places(rule->rows, rule->row_bytes, count, rule->keep);
+    for (size_t i = 0; i < count; i++) {
+        struct hb_kept *kept = kept_at(rule, i);
+        bool has_place = kept->rules != 0;
+        kept->fate = fate_of(rule, i);
+        wrong |= has_place && (kept->complete == HB_NO || kept->complete == HB_CANNOT_TELL);
+    }
+    return wrong;
+}
+
+void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_keep *keep,
                   enum hb_answer (*is_complete)(void *context, size_t row), void *context)
 {
     struct rule rule = {
         .rows = rows,
         .row_bytes = row_bytes,
         .keep = keep,
+        .by_time = hb_keep_is_by_time(keep),
         .is_complete = is_complete,
         .context = context,
     };
-    for (size_t i = 0; i < count; i++)
-        kept_at(&rule, i)->fate = fate_of(&rule, i);
-    for (size_t i = 0; i < count && !rule.found && keep > 0; i++)
+    while (decide_all(&rule, count))
+        continue; /* each time one more is known, whose place another one has then */
+    for (size_t i = 0; i < count && !rule.found && !keeps_nothing(&rule); i++)
         if (kept_at(&rule, i)->fate == HB_GOES)
             kept_at(&rule, i)->fate = HB_STAYS_NEEDED;
 }

@@ -16,62 +16,23 @@
  * not one that does not say whose;
  *   - was not made by this run;
  *   - lies beyond the newest `keep`, of which one that is unknown is none: it stays beside
- * them;
+ * them; and has no place by the rules of time, below;
  *   - is not needed any more: one that was read in this run as complete stays, and the one that
  * goes is older than that, or was itself read as incomplete. Where no complete one could be read
- * nothing goes at all. With `keep` 0, which only a person who says so gives, all goes that is this
- * home's and could be read.
+ * nothing goes at all. With nothing to keep, which only a person who says so gives, all goes that
+ * is this home's and could be read.
+ *
+ * Rules of time are those of restic-forget(1): of each of the last N hours, days, weeks, months and
+ * years that have one, the newest stays, and what was begun less than a while before the newest of
+ * all. Days are those of the local time zone, weeks begin on Monday. The time is that at which it
+ * was begun, by its facts or trailer; what is known to be incomplete takes no place, and what does
+ * not say when, or says a time more than a day ahead, has none either, but stays.
  */
 #ifndef HB_RETENTION_H
 #define HB_RETENTION_H
 
-#include "host/archive_name.h"
-#include <stdint.h>
-#include <time.h>
-
-/* Whose is it? */
-enum hb_whose {
-    HB_HOME_OURS,
-    HB_HOME_OTHERS,  /* it says that it is another home's */
-    HB_HOME_UNKNOWN, /* it was read, and does not say: made by a release before, or by another tool
-                      */
-    HB_HOME_UNTOLD   /* it cannot be read now */
-};
-
-/* Is it complete? */
-enum hb_answer { HB_NOT_ASKED, HB_YES, HB_NO, HB_CANNOT_TELL };
-
-/* What becomes of it, and why. */
-enum hb_fate {
-    HB_GOES,
-    HB_STAYS_NEW,      /* this run made it */
-    HB_STAYS_KEPT,     /* one of the newest `keep` */
-    HB_STAYS_COMPLETE, /* none of those is complete, this one is */
-    HB_STAYS_NEEDED,   /* no complete one could be read */
-    HB_STAYS_UNTOLD,   /* nothing can be told about it now */
-    HB_STAYS_OTHERS,
-    HB_STAYS_UNKNOWN
-};
-
-/* When it was made, by what it says of that; what it does not say is zero. */
-struct hb_when {
-    uint64_t sequence; /* among those of this home */
-    int64_t started;   /* nanoseconds since 1970 */
-    struct hb_archive_name name;
-    struct timespec written;
-};
-
-/* One of those that are there. What an archive or a snapshot is besides stands behind it. */
-struct hb_kept {
-    char *name;
-    struct hb_when when;
-    enum hb_whose whose;
-    enum hb_answer complete; /* HB_NOT_ASKED: is_complete() tells; or known beforehand */
-    bool just_made;          /* by this run */
-    char *why;               /* nothing can be told, or it was to go and could not; or NULL */
-    enum hb_fate fate;       /* the answer */
-    bool removed;            /* by hb_prune_rows(), or would be */
-};
+#include "backup/kept.h"
+#include <stddef.h>
 
 /* For qsort() of rows that begin with a struct hb_kept. */
 int hb_newest_first(const void *one, const void *other);
@@ -80,7 +41,7 @@ int hb_newest_first(const void *one, const void *other);
  * Decides on rows of `row_bytes` each that begin with a struct hb_kept, the newest first.
  * `is_complete` is asked about a row of ours, at most once, and only where it matters.
  */
-void hb_retention(void *rows, size_t row_bytes, size_t count, uint64_t keep,
+void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_keep *keep,
                   enum hb_answer (*is_complete)(void *context, size_t row), void *context);
 
 #endif

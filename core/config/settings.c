@@ -146,7 +146,10 @@ static const char *below_problem(const char *text, bool in_file)
             .default_text = (initial), .minimum = (low), .maximum = (high), .choices = (words),    \
             .help = (about))
 
-static const char *const worker_words[] = {"auto", NULL};
+#define KEEP(member, name, about)                                                                  \
+    NUMBER(hb_preset_settings, member, HB_OPTION_INTEGER, name, "0", 0, HB_MOST_KEPT, NULL, about)
+
+static const char *const auto_word[] = {"auto", NULL};
 
 static const struct hb_option *const home_options[] = {
     TEXT(hb_home_settings, variable, "variable", "", variable_problem,
@@ -179,8 +182,7 @@ static const struct hb_option *const backup_options[] = {
     FLAG(hb_backup_settings, one_file_system, "one-file-system", "no",
          "Do not enter directories on other file systems"),
     NUMBER(hb_backup_settings, workers, HB_OPTION_INTEGER, "workers", "auto", 0, HB_MOST_WORKERS,
-           worker_words,
-           "Number of threads that read and encode; auto, or 0: one for each processor"),
+           auto_word, "Number of threads that read and encode; auto, or 0: one for each processor"),
     NUMBER(hb_backup_settings, window, HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
            "Encoded data that may wait in memory until it is written"),
     TEXT(hb_backup_settings, stage_dir, "stage-dir", "", place_problem,
@@ -199,8 +201,18 @@ static const struct hb_option *const preset_options[] = {
          "Start of their names; empty: the name of the preset and a '-'"),
     TEXT(hb_preset_settings, format, "format", "", NULL,
          "The [format:NAME] or format plugin that writes them; empty: that of [backup]"),
-    NUMBER(hb_preset_settings, keep, HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
-           "How many archives stay when another one has been made; the newest always stays"),
+    NUMBER(hb_preset_settings, keep, HB_OPTION_INTEGER, "keep", "auto", 0, HB_MOST_KEPT, auto_word,
+           "How many archives stay when another one has been made; the newest always stays; auto: "
+           "5, or as the other keep-… say"),
+    KEEP(keep_last, "keep-last", "The newest so many stay, the same as keep"),
+    KEEP(keep_hourly, "keep-hourly", "Of the last so many hours with archives, the newest of each"),
+    KEEP(keep_daily, "keep-daily", "Of so many days, in local time"),
+    KEEP(keep_weekly, "keep-weekly", "Of so many weeks, which begin on Monday"),
+    KEEP(keep_monthly, "keep-monthly", "Of so many months"),
+    KEEP(keep_yearly, "keep-yearly", "Of so many years"),
+    NUMBER(hb_preset_settings, keep_within, HB_OPTION_SECONDS, "keep-within", "0", 0,
+           1000LL * 366 * 24 * 3600, NULL,
+           "All that were begun less than so long before the newest; 0: no such rule"),
     FLAG(hb_preset_settings, reuse, "reuse", "yes",
          "Copy what has not changed from the newest archive of the preset"),
 };

@@ -9,7 +9,7 @@
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 
-enum { HB_MOST_WORKERS = 256 };
+enum { HB_MOST_WORKERS = 256, HB_MOST_KEPT = 1000000, HB_USUALLY_KEPT = 5 };
 
 struct hb_home_settings {
     const char *variable, *path; /* as written */
@@ -30,7 +30,10 @@ struct hb_backup_settings {
 
 struct hb_preset_settings {
     const char *directory, *prefix, *format;
-    int64_t keep;
+    int64_t keep; /* above HB_MOST_KEPT: as the others say */
+    int64_t keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly; /* 0: no
+                                                                                           rule */
+    int64_t keep_within; /* seconds */
     bool reuse;
 };
 

@@ -206,7 +206,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
         .rows = snapshots->items,
         .row_bytes = sizeof *snapshots->items,
         .count = snapshots->count,
-        .keep = keep,
+        .keep = &(const struct hb_keep){.newest = keep},
         .made = just_made,
         .dry_run = dry_run,
         .fd = snapshots->directory.fd,

@@ -210,8 +210,8 @@ class Retention(hb.Case):
 
     def run_preset(self, command, directory, kind, *words, keep=1, **keywords):
         done = self.hbcore("--home", self.home, "--json", "--set", f"preset:nightly.directory={directory}", "--set",
-                           f"preset:nightly.format={kind}", "--set", f"preset:nightly.keep={keep}", command, "--preset",
-                           "nightly", *words, **keywords)
+                           f"preset:nightly.format={kind}", "--set", f"preset:nightly.keep={keep}", "--set",
+                           "preset:nightly.keep-daily=0", command, "--preset", "nightly", *words, **keywords)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return {row["path"]: row["fate"] for row in rows if row["type"] == "archive"}, rows[-1]
 

@@ -123,8 +123,8 @@ class Presets(hb.Case):
         self.make()
         listed = self.hbcore("--home", self.home, "prune", "--preset", "pre-update").stdout.decode().splitlines()
         states = {line.split("  ")[1]: line.split("  ")[2] for line in listed if line.startswith("  pre-update")}
-        self.assertEqual(states.pop("pre-update-2024-01-01-000000.zip"), "stays (incomplete)")
-        self.assertEqual(list(states.values()), ["stays"])
+        self.assertEqual(states.pop("pre-update-2024-01-01-000000.zip"), "stays: last (incomplete)")
+        self.assertEqual(list(states.values()), ["stays: last"])
 
     @odd_store.local("archives among the files of the home")
     def test_archives_in_the_home_are_not_stored(self):

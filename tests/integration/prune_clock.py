@@ -17,7 +17,9 @@ LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), Non
 CLOCKS = ("+3d", "-2d", "-30d", "-30d", "+0", "-400d")
 
 
-class Clock(hb.Case):
+class AtTimes(hb.Case):
+    """Runs at any time."""
+
     def setUp(self):
         super().setUp()
         if LIBRARY is None:
@@ -32,6 +34,8 @@ class Clock(hb.Case):
         return self.hbcore(*arguments, env={"LD_PRELOAD": str(LIBRARY), "FAKETIME": clock, "NO_FAKE_STAT": "1",
                                             "ASAN_OPTIONS": options}, **keywords)
 
+
+class Clock(AtTimes):
     def write(self, number):
         hb.write(self.home / "config.yaml", f"number: {number}\n")
 
@@ -70,7 +74,7 @@ class Clock(hb.Case):
                     self.write(number)
                     made = self.summary(self.run_at(
                         clock, "--home", self.home, "--json", "--set", f"preset:nightly.directory={directory}",
-                        "--set", "preset:nightly.keep=2", "backup", "--format", fmt, "--preset", "nightly"))
+                        "--set", "preset:nightly.keep=2", "--set", "preset:nightly.keep-daily=0", "backup", "--format", fmt, "--preset", "nightly"))
                     name = pathlib.Path(made["archive"]).name
                     self.assertNotIn(name, names, "a name is given again")
                     names.append(name)

@@ -28,12 +28,12 @@ class Facts(hb.Case):
 
     def nightly(self, keep=20, expect=0, home=None, env=None):
         done = self.hbcore("--home", home or self.home, "--set", f"preset:nightly.directory={self.shared}", "--json",
-                           "backup", "--preset", "nightly", "--keep", str(keep), expect=expect, env=env)
+                           "--set", "preset:nightly.keep-daily=0", "backup", "--preset", "nightly", "--keep", str(keep), expect=expect, env=env)
         return pathlib.Path(self.summary(done)["archive"])
 
     def prune(self, keep=1, expect=0, env=None, options=("--json",), words=()):
         return self.hbcore("--home", self.home, "--set", f"preset:nightly.directory={self.shared}", "--set",
-                           f"preset:nightly.keep={keep}", *options, "prune", *words, expect=expect,
+                           f"preset:nightly.keep={keep}", "--set", "preset:nightly.keep-daily=0", *options, "prune", *words, expect=expect,
                            env=env)
 
     def fates(self, **what):

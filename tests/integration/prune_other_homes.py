@@ -25,13 +25,13 @@ class Homes(hb.Case):
         return home
 
     def nightly(self, home, *arguments, options=(), **keywords):
-        return self.summary(self.hbcore("--home", home, "--json", "--set", "preset:nightly.keep=2",
+        return self.summary(self.hbcore("--home", home, "--json", "--set", "preset:nightly.keep=2", "--set", "preset:nightly.keep-daily=0",
                                         *options, "backup", "--preset", "nightly", *arguments,
                                         **keywords))
 
     def prune(self, home, *arguments, **keywords):
         """(line of each archive, summary)"""
-        done = self.hbcore("--home", home, "--json", "--set", "preset:nightly.keep=2", "prune",
+        done = self.hbcore("--home", home, "--json", "--set", "preset:nightly.keep=2", "--set", "preset:nightly.keep-daily=0", "prune",
                            "--preset", "nightly", *arguments, **keywords)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return [row for row in rows if row["type"] == "archive"], rows[-1]
@@ -167,7 +167,7 @@ class TwoHomes(Homes):
         home = self.home("one")
         first = pathlib.Path(self.nightly(home)["archive"])
         self.nightly(home)
-        done = self.hbcore("--home", home, "--set", "preset:nightly.keep=2", "backup", "--preset",
+        done = self.hbcore("--home", home, "--set", "preset:nightly.keep=2", "--set", "preset:nightly.keep-daily=0", "backup", "--preset",
                            "nightly")
         self.assert_mentions(done, "Removed:", first.name)
         self.assertFalse(first.exists())
@@ -454,7 +454,7 @@ class Nobodys(Homes):
         self.assertEqual([row["fate"] for row in rows if row["path"] not in made], ["other"])
         self.assertEqual(summary["removed"], 2)
         self.assertEqual(len(self.names()), 5)
-        done = self.hbcore("--home", one, "--set", "preset:nightly.keep=2", "prune")
+        done = self.hbcore("--home", one, "--set", "preset:nightly.keep=2", "--set", "preset:nightly.keep-daily=0", "prune")
         self.assertRegex(done.stdout.decode(), re.escape(pathlib.Path(made[0]).name) + "  +removed")
         self.assert_mentions(done, "belongs to another home", str(two), "Removed 2 archives.")
         self.assertEqual(self.prune(one)[1]["removed"], 0)

@@ -28,7 +28,8 @@ class OtherHomes(hb.Case):
         return home
 
     def nightly(self, home, *arguments, preset="nightly", **keywords):
-        done = self.hbcore("--json", "--home", home, "backup", "--preset", preset, *arguments, **keywords)
+        done = self.hbcore("--json", "--home", home, "--set", "preset:nightly.keep=7", "--set",
+                           "preset:nightly.keep-daily=0", "backup", "--preset", preset, *arguments, **keywords)
         return self.summary(done)
 
     def whose(self, directory):
@@ -49,7 +50,8 @@ class OneDirectory(OtherHomes):
         """By the variable, as a service would."""
         for name in ("A", *"BBBBBBBBB", "A"):
             home = self.make(name)
-            self.hbcore("--quiet", "backup", "--preset", "nightly", env={"HERMES_HOME": str(home)})
+            self.hbcore("--quiet", "--set", "preset:nightly.keep=7", "--set", "preset:nightly.keep-daily=0", "backup", "--preset",
+                        "nightly", env={"HERMES_HOME": str(home)})
         self.assertEqual(sorted(self.whose(self.archives)), ["A"] * 2 + ["B"] * 7)
 
     def test_nothing_is_taken_over_from_another_home(self):

@@ -26,7 +26,8 @@ static enum hb_answer is_complete(void *context, size_t row)
 
 static void run(struct shelf *shelf, uint64_t keep)
 {
-    hb_retention(shelf->rows, sizeof *shelf->rows, shelf->count, keep, is_complete, shelf);
+    hb_retention(shelf->rows, sizeof *shelf->rows, shelf->count,
+                 &(const struct hb_keep){.newest = keep}, is_complete, shelf);
 }
 
 /*
@@ -237,6 +238,163 @@ static void random_rows(void **state)
     }
 }
 
+/* ---- rules of time ------------------------------------------------------------------------- */
+
+enum { HISTORIES = 10000, LONG = 40, DAY = 24 * 3600 };
+
+struct history {
+    struct hb_kept rows[LONG];
+    enum hb_answer truth[LONG];
+    size_t count;
+};
+
+static enum hb_answer was_complete(void *context, size_t row)
+{
+    return ((const struct history *)context)->truth[row];
+}
+
+/* The local hour, day … as text: another way than that of the rule. */
+static void name_period(enum hb_keep_period period, int64_t started, char text[32])
+{
+    static const char *const formats[HB_KEEP_PERIODS] = {"%Y-%m-%d %H", "%Y-%m-%d", "%G week %V",
+                                                         "%Y-%m", "%Y"};
+    struct tm local;
+    time_t seconds = (time_t)(started / 1000000000);
+    assert_non_null(localtime_r(&seconds, &local));
+    assert_true(strftime(text, 32, formats[period], &local) > 0);
+}
+
+static bool takes_part(const struct history *history, const struct hb_keep *keep, size_t row)
+{
+    const struct hb_kept *kept = &history->rows[row];
+    return kept->whose == HB_HOME_OURS && kept->when.started > 0 &&
+           kept->when.started / 1000000000 <= keep->now + DAY && kept->complete != HB_NO &&
+           kept->complete != HB_CANNOT_TELL;
+}
+
+/* How many periods later than its own have one; and is it the newest of its own? */
+static bool has_place(const struct history *history, const struct hb_keep *keep,
+                      enum hb_keep_period period, size_t row)
+{
+    char own[32], other[32], seen[LONG][32];
+    size_t later = 0;
+    int64_t started = history->rows[row].when.started;
+    name_period(period, started, own);
+    for (size_t i = 0; i < history->count; i++) {
+        int64_t its = history->rows[i].when.started;
+        if (!takes_part(history, keep, i) || its < started || (its == started && i >= row))
+            continue;
+        name_period(period, its, other);
+        if (strcmp(own, other) == 0)
+            return false;
+        bool is_new = true;
+        for (size_t j = 0; j < later; j++)
+            is_new &= strcmp(seen[j], other) != 0;
+        if (is_new)
+            memcpy(seen[later++], other, sizeof other);
+    }
+    return later < keep->in[period];
+}
+
+static uint32_t rules_of(const struct history *history, const struct hb_keep *keep, size_t row)
+{
+    uint32_t rules = 0;
+    int64_t newest = INT64_MIN, started = history->rows[row].when.started;
+    if (!takes_part(history, keep, row))
+        return 0;
+    for (size_t i = 0; i < history->count; i++)
+        if (takes_part(history, keep, i) && history->rows[i].when.started > newest)
+            newest = history->rows[i].when.started;
+    for (int period = 0; period < HB_KEEP_PERIODS; period++)
+        rules |= has_place(history, keep, period, row) ? 1u << period : 0;
+    return rules | (newest - started < keep->within * 1000000000 ? 1u << HB_KEEP_WITHIN : 0);
+}
+
+/* Nights, hours and years, around both changes of the clock; the newest first, mostly. */
+static void make_history(struct history *history, int64_t now)
+{
+    static const int64_t changes[] = {1774746000, 1792890000}; /* 2026: 29 March, 25 October */
+    int64_t step = (int64_t[]){600, 3600, DAY, DAY, 9 * DAY, 70 * DAY}[random() % 6];
+    int64_t at = random() % 4 == 0 ? now : changes[random() % 2] + random() % (4 * step);
+    *history = (struct history){.count = (size_t)random() % (LONG + 1)};
+    for (size_t i = 0; i < history->count; i++) {
+        struct hb_kept *row = &history->rows[i];
+        at -= random() % (2 * step) - (random() % 20 == 0 ? 2 * step : 0);
+        row->when.sequence = LONG - i;
+        row->when.started = random() % 30 == 0 ? 0 : at * 1000000000 + random() % 1000000000;
+        if (random() % 40 == 0)
+            row->when.started = (now + 3 * DAY) * 1000000000;
+        row->whose = random() % 15 == 0 ? HB_HOME_OTHERS : HB_HOME_OURS;
+        history->truth[i] = random() % 6 == 0 ? HB_NO : HB_YES;
+        if (history->truth[i] == HB_NO || random() % 3 == 0)
+            row->complete = history->truth[i]; /* its facts say so */
+        if (random() % 30 == 0)
+            row->complete = history->truth[i] = HB_CANNOT_TELL;
+    }
+    if (history->count > 0 && random() % 2 == 0) {
+        history->rows[0].just_made = true;
+        history->rows[0].whose = HB_HOME_OURS;
+        history->rows[0].complete = history->truth[0] = random() % 4 == 0 ? HB_NO : HB_YES;
+    }
+}
+
+static void check_history(const struct history *history, const struct hb_keep *keep,
+                          const uint32_t *expected)
+{
+    size_t newest = 0;
+    bool complete_stays = false, complete = false, gone = false;
+    for (size_t i = 0; i < history->count; i++) {
+        const struct hb_kept *row = &history->rows[i];
+        bool ours = row->whose == HB_HOME_OURS, told = row->complete != HB_CANNOT_TELL;
+        uint32_t rules = expected[i];
+        bool counts = row->just_made || (ours && told);
+        bool is_newest = counts && newest < keep->newest;
+        newest += counts;
+        if (ours && told && row->fate != HB_STAYS_NEW)
+            assert_int_equal(row->fate == HB_STAYS_KEPT, is_newest || rules != 0);
+        if (row->fate == HB_STAYS_KEPT)
+            assert_int_equal(row->rules, rules | (is_newest ? 1u << HB_KEEP_NEWEST : 0));
+        if (row->fate == HB_GOES)
+            assert_true(ours && told && row->when.started > 0 &&
+                        row->when.started / 1000000000 <= keep->now + DAY);
+        gone |= row->fate == HB_GOES;
+        complete |= ours && history->truth[i] == HB_YES;
+        complete_stays |= ours && history->truth[i] == HB_YES && row->fate != HB_GOES;
+    }
+    assert_true(complete_stays || !complete);
+    assert_true(complete_stays || !gone);
+}
+
+static void random_histories(void **state)
+{
+    (void)state;
+    srandom(11);
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    size_t gone = 0;
+    for (unsigned round = 0; round < HISTORIES; round++) {
+        struct history history;
+        uint32_t expected[LONG];
+        struct hb_keep keep = {.now = 1796000000, .newest = (uint64_t)random() % 4};
+        for (int period = 0; period < HB_KEEP_PERIODS; period++)
+            keep.in[period] = random() % 2 == 0 ? 0 : (uint64_t)random() % 9;
+        keep.within = random() % 3 == 0 ? random() % (10 * DAY) : 0;
+        if (!hb_keep_is_by_time(&keep))
+            keep.in[HB_KEEP_DAILY] = 7;
+        make_history(&history, keep.now);
+        hb_retention(history.rows, sizeof *history.rows, history.count, &keep, was_complete,
+                     &history);
+        for (size_t i = 0; i < history.count; i++) /* by what was asked meanwhile, too */
+            expected[i] = rules_of(&history, &keep, i);
+        check_history(&history, &keep, expected);
+        for (size_t i = 0; i < history.count; i++)
+            gone += history.rows[i].fate == HB_GOES;
+    }
+    assert_in_range(gone, HISTORIES, (size_t)HISTORIES * LONG);
+    unsetenv("TZ");
+    tzset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +407,7 @@ int main(void)
         cmocka_unit_test(nothing_is_asked_without_need),
         cmocka_unit_test(the_order_is_that_in_which_they_were_made),
         cmocka_unit_test(random_rows),
+        cmocka_unit_test(random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
