@@ -6,7 +6,7 @@
 #include "reading.h"
 #include <poll.h>
 
-static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
+static const struct hb_cli_option table[] = {HB_READING_ROWS, {0}};
 
 /* Whoever read the pipe has seen enough: that is nothing to be told. */
 static bool reader_is_gone(void)

@@ -13,6 +13,7 @@
 #include "entry_json.h"
 #include "host/hooks.h"
 #include "import/import.h"
+#include "named_archive.h"
 #include "summary.h"
 #include <ctype.h>
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 
 struct import_options {
-    const char *format;
+    const char *format, *preset;
     bool force;
     bool dry_run;
     bool backup_first;
@@ -35,6 +36,8 @@ static const struct hb_cli_option table[] = {
     {"force", 'f', NULL, "do not ask", .offset = AT(force)},
     {"format", 0, "NAME", "format of the archive; detected by default", .takes = HB_TAKES_TEXT,
      .offset = AT(format), .values = HB_VALUES_FORMATS},
+    {"preset", 0, "NAME", "whose archive `latest` or a number is; default: any",
+     .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS},
     {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
@@ -45,7 +48,7 @@ static const struct hb_cli_option table[] = {
 struct import_command {
     struct hb_session *session;
     const struct import_options *options;
-    const char *archive;
+    char *archive;           /* a path, a URL, or "-" */
     struct hb_changes shown; /* counts only */
     bool has_changes;
     char *format;   /* of the archive; NULL until it is listed */
@@ -417,21 +420,37 @@ static int import_archive(struct import_command *command)
     return hb_session_code(session);
 }
 
+/* A number may be another archive's a moment later: who is not asked, does not see which. */
+static int find_archive(struct import_command *command)
+{
+    struct hb_session *session = command->session;
+    const char *word = session->arguments[0];
+    enum hb_named named = hb_archive_is_named(word);
+    if (named == HB_NAMED_NUMBER && command->options->force)
+        return hb_cli_usage(session->cli, "import",
+                            "a number does not go with --force: name the file, or latest");
+    int code = hb_archive_named(session, word, command->options->preset, &command->archive);
+    if (code == 0 && named != HB_NAMED_NOT)
+        hb_session_say(session, "Archive: %s\n", command->archive);
+    return code;
+}
+
 static int run(struct hb_session *session)
 {
-    struct import_command command = {.session = session,
-                                     .options = session->options,
-                                     .archive = session->arguments[0],
-                                     .choice = HB_CHOICE_NONE};
+    struct import_command command = {
+        .session = session, .options = session->options, .choice = HB_CHOICE_NONE};
     command.choice.compares = true;
     session->cli->output_is_extra = !command.options->dry_run;
-    int code = import_archive(&command);
+    int code = find_archive(&command);
+    if (code == 0)
+        code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {
         HB_AUTO_FREE char *text = hb_text("declined; %s", what_was_done(&session->run));
         hb_cli_fail_json(session->cli, code, text, "");
         session->error.text[0] = '\0'; /* it has been said */
     }
     free(command.result.wrapper);
+    free(command.archive);
     free(command.format);
     free(command.way_back);
     free(command.home);

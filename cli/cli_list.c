@@ -3,6 +3,7 @@
 #include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "cli_archives.h"
 #include "commands.h"
 #include "complain.h"
 #include "entry_json.h"
@@ -17,7 +18,7 @@
 static const struct hb_cli_option table[] = {
     {"long", 'l', NULL, "add mode, size and time",
      .offset = offsetof(struct hb_reading_options, detailed)},
-    HB_READING_FORMAT,
+    HB_READING_ROWS,
     {0},
 };
 
@@ -120,17 +121,21 @@ static int list(struct hb_reading *reading)
 
 static int run(struct hb_session *session)
 {
-    return hb_reading_run(session, "list", list);
+    return session->arguments[0] == NULL ? hb_archives_run(session, NULL, false)
+                                         : hb_reading_run(session, "list", list);
 }
 
-static const struct hb_form form = {
-    .arguments = "ARCHIVE", .wrong = "takes one archive", .values = {HB_VALUES_FILES}, .run = run};
+static const struct hb_form form = {.arguments = "[ARCHIVE]",
+                                    .wrong = "takes one archive",
+                                    .values = {HB_VALUES_FILES},
+                                    .run = run};
 
 const struct hb_command hb_command_list = {
     .name = "list",
     .summary = "list the members of an archive",
     .about = "Lists the members of an archive, one per line; --long adds mode, size and time.\n"
-             "With --json each line is an object, with the full name.",
+             "With --json each line is an object, with the full name. Without an archive: which\n"
+             "archives there are, as `hbcore archives`.",
     .end = "Exit status: 0 listed, 1 it cannot be read, 3 listed, but something is doubtful.",
     .forms = &form,
     .form_count = 1,

@@ -14,7 +14,7 @@
 #include <inttypes.h>
 
 static const struct hb_cli_option table[] = {
-    HB_READING_FORMAT,
+    HB_READING_ROWS,
     {"sample", 0, "PERCENT%",
      "of the contents, read only so many percent, by chance; those\n"
      "first that were not read for longest",

@@ -4,17 +4,9 @@
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
-    &hb_command_backup,
-    &hb_command_import,
-    &hb_command_list,
-    &hb_command_cat,
-    &hb_command_verify,
-    &hb_command_snapshot,
-    &hb_command_prune,
-    &hb_command_plugins,
-    &hb_command_config,
-    &hb_command_completion,
-    NULL,
+    &hb_command_backup,  &hb_command_import,   &hb_command_list,       &hb_command_cat,
+    &hb_command_verify,  &hb_command_snapshot, &hb_command_archives,   &hb_command_prune,
+    &hb_command_plugins, &hb_command_config,   &hb_command_completion, NULL,
 };
 
 #define AT(member) offsetof(struct hb_cli, member)
@@ -71,6 +63,7 @@ static const struct hb_meant meant[] = {
     {"forget", "use `hbcore prune`, or `hbcore snapshot prune`"},
     {"init", "use `hbcore config new NAME` to make a configuration"},
     {"setup", "use `hbcore config new NAME` to make a configuration"},
+    {"snapshots", "use `hbcore archives`, or `hbcore snapshot list`"},
     {"help", "use `hbcore --help`, or `hbcore COMMAND --help`"},
     {"version", "use `hbcore --version`"},
     {"-V", "did you mean --version?"},

@@ -372,7 +372,8 @@ static bool takes_so_many(const struct hb_form *form, int count)
     int wanted = 0;
     for (const char *at = form->arguments; at != NULL; at = strchr(at + 1, ' '))
         wanted++;
-    return count == wanted || (wanted > 0 && strstr(form->arguments, "...") != NULL);
+    return count == wanted || (wanted > 0 && (strstr(form->arguments, "...") != NULL ||
+                                              (form->arguments[0] == '[' && count < wanted)));
 }
 
 /* By the words that are not options: a subcommand, where there are some, and its arguments. */

@@ -60,7 +60,7 @@ struct hb_meant {
 /* A way to use a command: with one of its subcommands, or the only one. */
 struct hb_form {
     const char *name;      /* of the subcommand; NULL: there are none */
-    const char *arguments; /* "KIND NAME"; "[WORD...]": any; NULL: none */
+    const char *arguments; /* "KIND NAME"; "[NAME]": or none; "[WORD...]": any; NULL: none */
     const char *help;      /* of the subcommand, or NULL */
     const char *wrong;     /* what is said where it gets more or fewer; NULL where it takes none */
     enum hb_values values[2];     /* what its arguments are */

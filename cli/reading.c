@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reading.h"
 
+#include "base/memory.h"
 #include "complain.h"
+#include "named_archive.h"
 #include <string.h>
 
 /* 0, or an exit code. */
@@ -24,10 +26,15 @@ static int open_archive(struct hb_reading *reading)
 int hb_reading_run(struct hb_session *session, const char *command,
                    int (*work)(struct hb_reading *reading))
 {
-    struct hb_reading reading = {session, session->arguments[0], .archive = {.fd = -1}};
-    if (strcmp(reading.path, "-") == 0)
+    const struct hb_reading_options *options = session->options;
+    HB_AUTO_FREE char *path = NULL;
+    if (strcmp(session->arguments[0], "-") == 0)
         return hb_cli_usage(session->cli, command, "needs a file; only import reads from a pipe");
-    int code = open_archive(&reading);
+    int code = hb_archive_named(session, session->arguments[0], options->preset, &path);
+    if (code != 0)
+        return code;
+    struct hb_reading reading = {session, path, .archive = {.fd = -1}};
+    code = open_archive(&reading);
     if (code == 0)
         code = work(&reading);
     hb_archive_close(&reading.archive);

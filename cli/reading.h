@@ -8,17 +8,24 @@
 #include "session.h"
 
 struct hb_reading_options {
-    const char *format;
+    const char *format, *preset;
     bool detailed;      /* of list alone */
     const char *sample; /* of verify alone */
 };
 
-/* --format */
-#define HB_READING_FORMAT                                                                          \
+/* --format, --preset */
+#define HB_READING_ROWS                                                                            \
+    {"format",                                                                                     \
+     0,                                                                                            \
+     "NAME",                                                                                       \
+     "format of the archive; detected by default",                                                 \
+     .takes = HB_TAKES_TEXT,                                                                       \
+     .offset = offsetof(struct hb_reading_options, format),                                        \
+     .values = HB_VALUES_FORMATS},                                                                 \
     {                                                                                              \
-        "format", 0, "NAME", "format of the archive; detected by default",                         \
-            .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, format),         \
-            .values = HB_VALUES_FORMATS                                                            \
+        "preset", 0, "NAME", "whose archive `latest` or a number is; default: any",                \
+            .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, preset),         \
+            .values = HB_VALUES_PRESETS                                                            \
     }
 
 struct hb_reading {

@@ -51,6 +51,14 @@ static bool take_object(const struct hb_preset_archives *archives, const struct 
     return true;
 }
 
+static bool is_looked_for(const struct hb_preset_query *query, const char *archive,
+                          struct hb_archive_name *parts)
+{
+    return query->prefix == NULL
+               ? hb_format_stem(query->suffixes, archive) > 0
+               : hb_archive_name_parse(archive, query->prefix, query->suffixes, parts);
+}
+
 static int add_if_archive(void *context, const struct hb_object *object)
 {
     struct reading *reading = context;
@@ -60,8 +68,7 @@ static int add_if_archive(void *context, const struct hb_object *object)
     size_t stem = hb_facts_stem(name);
     struct hb_preset_archive row = {.has_origin = false};
     HB_AUTO_FREE char *archive = stem > 0 ? hb_copy_bytes(name, stem) : hb_copy_text(name);
-    if (strchr(name, '/') != NULL ||
-        !hb_archive_name_parse(archive, query->prefix, query->suffixes, &row.kept.when.name))
+    if (strchr(name, '/') != NULL || !is_looked_for(query, archive, &row.kept.when.name))
         return 0;
     if (stem > 0) {
         hb_facts_list_add(&archives->facts, object, reading->above);
@@ -174,8 +181,9 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
     int status = open_place(query, archives, error);
     if (status != HB_OK || archives->store == NULL)
         return status;
-    HB_AUTO_FREE char *start = hb_preset_object_name(archives, query->prefix);
-    reading.above = strlen(start) - strlen(query->prefix);
+    const char *prefix = query->prefix == NULL ? "" : query->prefix;
+    HB_AUTO_FREE char *start = hb_preset_object_name(archives, prefix);
+    reading.above = strlen(start) - strlen(prefix);
     status = hb_store_each(archives->store, start, add_if_archive, &reading);
     if (status == HB_OK)
         status = read_rows(query, archives);

@@ -26,7 +26,7 @@ struct hb_preset_archives {
 struct hb_preset_query {
     struct hb_run *run;
     const struct hb_home_id *id;
-    const char *prefix;
+    const char *prefix;              /* of their names; NULL: whatever has a suffix of a format */
     const char *const *suffixes;     /* of all formats: a preset may have had another one before */
     const char *directory;           /* it may be missing; or a URL */
     const struct hb_directory *held; /* the same, where it is open; or NULL */

@@ -83,7 +83,7 @@ class Json(hb.Case):
 
     def test_wrong_use(self):
         for arguments in (["bakup"], ["backup", "--no-such"], ["backup", "extra"], ["import"],
-                          ["list"], ["verify", "-"], ["snapshot"], ["snapshot", "prune", "--keep", "-1"],
+                          ["list", "a", "b"], ["verify", "-"], ["snapshot"], ["snapshot", "prune", "--keep", "-1"],
                           ["snapshot", "create", "--label", "a/b"], ["guard"], ["plugins", "shw"],
                           ["config", "chck"], ["completion", "csh"], ["--no-such-option", "list"],
                           ["--wait", "x", "list"], ["backup", "--format", "none"],

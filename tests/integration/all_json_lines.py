@@ -17,6 +17,7 @@ import schemas
 # and schemas.py looks at each of their lines.
 RARE = {"completed_import_files", "left_alone_files", "reason"}
 TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
+         "archives": {"listed_archive"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
          "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
 
@@ -82,6 +83,7 @@ class Lines(hb.Case):
         self.run_json("guard", made["id"])
         self.run_json("snapshot", "prune", "--keep", "0")
         self.run_json("prune", options=preset)
+        self.run_json("archives", options=preset)
         self.run_json("plugins", "list")
         self.run_json("plugins", "show", "zip")
         self.run_json("plugins", "show", "hermes")

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archives_table.h"
+
+#include "base/human.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "preset_report.h"
+#include <inttypes.h>
+#include <time.h>
+
+struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row)
+{
+    if (row->sealed_here && row->facts_fit)
+        return (struct hb_archive_facts){.known = true,
+                                         .counted = true,
+                                         .started = row->facts.started / 1000000000,
+                                         .files = row->facts.files,
+                                         .bytes = row->facts.bytes,
+                                         .databases = row->facts.databases,
+                                         .reasons = row->facts.reasons};
+    if (row->has_origin)
+        return (struct hb_archive_facts){.known = true,
+                                         .started = row->origin.started / 1000000000,
+                                         .files = row->origin.files,
+                                         .bytes = row->origin.bytes};
+    return (struct hb_archive_facts){.known = false};
+}
+
+const char *hb_archive_whose(const struct hb_preset_archive *row)
+{
+    static const char *const words[] = {[HB_HOME_OURS] = "this",
+                                        [HB_HOME_OTHERS] = "other",
+                                        [HB_HOME_UNKNOWN] = "unknown",
+                                        [HB_HOME_UNTOLD] = "untold"};
+    return words[row->kept.whose];
+}
+
+/* ---- for people ---------------------------------------------------------------------------- */
+
+/* Complete, or why not. Caller frees. */
+static char *state_of(const struct hb_preset_archive *row)
+{
+    struct hb_archive_facts facts = hb_archive_facts(row);
+    HB_AUTO_FREE char *home = hb_home_of_archive(row);
+    if (row->kept.why != NULL)
+        return hb_printable(row->kept.why);
+    if (row->no_archive && !row->by_facts)
+        return hb_copy_text("not an archive");
+    if (row->damage != NULL)
+        return hb_text("damaged: %s", row->damage);
+    if (row->kept.whose == HB_HOME_OTHERS)
+        return home == NULL ? hb_copy_text("of another home")
+                            : hb_text("of another home: %s", home);
+    switch (hb_looks_complete(row)) {
+    case HB_YES:
+        return hb_copy_text("complete");
+    case HB_NO:
+        return facts.counted ? hb_text("incomplete: %" PRIu64 " reason%s", facts.reasons,
+                                       hb_plural(facts.reasons))
+                             : hb_copy_text("incomplete");
+    default:
+        return hb_copy_text("does not say whether it is complete");
+    }
+}
+
+/* Against the one before it of this home: "+3 %". Caller frees. */
+static char *change_of(const struct hb_preset_archives *archives, size_t number)
+{
+    double own = (double)archives->rows[number].status.st_size;
+    for (size_t i = number + 1; i < archives->count; i++) {
+        double before = (double)archives->rows[i].status.st_size;
+        if (archives->rows[i].kept.whose == HB_HOME_OURS && before > 0)
+            return hb_text("%+.0f %%", (own - before) / before * 100);
+    }
+    return hb_copy_text("-");
+}
+
+static void row_for_people(FILE *out, const struct hb_looked *looked, size_t number, int64_t now)
+{
+    const struct hb_preset_archive *row = &looked->archives->rows[number];
+    struct hb_archive_facts facts = hb_archive_facts(row);
+    char stamp[32] = "-", age[HB_HUMAN_BYTES] = "-", size[HB_HUMAN_BYTES], files[24] = "-",
+         databases[24] = "-";
+    time_t started = (time_t)facts.started;
+    struct tm local;
+    if (facts.started > 0 && localtime_r(&started, &local) != NULL)
+        strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M", &local);
+    if (facts.started > 0 && facts.started <= now + HB_AHEAD_SECONDS)
+        hb_human_age(facts.started > now ? 0 : (double)(now - facts.started), age);
+    if (facts.known)
+        snprintf(files, sizeof files, "%" PRIu64, facts.files);
+    if (facts.counted)
+        snprintf(databases, sizeof databases, "%" PRIu64, facts.databases);
+    HB_AUTO_FREE char *state = state_of(row);
+    HB_AUTO_FREE char *change = change_of(looked->archives, number);
+    HB_AUTO_FREE char *name = hb_printable(row->kept.name);
+    fprintf(out, "%4zu  %-16s %7s %10s %8s %9s %9s  %s: %s\n", number + 1, stamp, age,
+            hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases, name,
+            state);
+}
+
+void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now)
+{
+    HB_AUTO_FREE char *directory = hb_printable(
+        looked->archives->directory == NULL ? looked->directory : looked->archives->directory);
+    if (looked->preset != NULL)
+        fprintf(out, "%s: %s\n", looked->preset, directory);
+    else
+        fprintf(out, "%s\n", directory);
+    if (looked->archives->count == 0) {
+        fputs("  no archives\n", out);
+        return;
+    }
+    fprintf(out, "%4s  %-16s %7s %10s %8s %9s %9s  %s\n", "#", "MADE", "AGE", "SIZE", "CHANGE",
+            "FILES", "DATABASES", "NAME, AND WHETHER IT IS COMPLETE");
+    for (size_t i = 0; i < looked->archives->count; i++)
+        row_for_people(out, looked, i, now);
+}
+
+/* ---- for Prometheus ------------------------------------------------------------------------ */
+
+/* A label's value: '\', '"' and newlines are written with a '\'. */
+static void put_label(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\n')
+            fputs("\\n", out);
+        else {
+            if (*text == '"' || *text == '\\')
+                putc('\\', out);
+            putc(*text, out);
+        }
+    }
+}
+
+static void metric(FILE *out, const char *name, const char *place, uint64_t value)
+{
+    fprintf(out, "hbcore_%s{archives=\"", name);
+    put_label(out, place);
+    fprintf(out, "\"} %" PRIu64 "\n", value);
+}
+
+void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
+                         const struct hb_preset_archive *newest)
+{
+    HB_AUTO_FREE char *place =
+        hb_printable(looked->preset != NULL ? looked->preset : looked->directory);
+    uint64_t ours = 0, complete = 0, bytes = 0;
+    for (size_t i = 0; i < looked->archives->count; i++) {
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        if (row->kept.whose != HB_HOME_OURS)
+            continue;
+        ours++;
+        bytes += (uint64_t)row->status.st_size;
+        complete += hb_looks_complete(row) == HB_YES;
+    }
+    metric(out, "archives", place, ours);
+    metric(out, "archives_complete", place, complete);
+    metric(out, "archives_bytes", place, bytes);
+    if (newest == NULL)
+        return;
+    struct hb_archive_facts facts = hb_archive_facts(newest);
+    metric(out, "newest_complete_timestamp_seconds", place, (uint64_t)facts.started);
+    metric(out, "newest_complete_bytes", place, (uint64_t)newest->status.st_size);
+    metric(out, "newest_complete_files", place, facts.files);
+}

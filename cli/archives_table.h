@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The archives of one place as a table for people, or as metrics. */
+#ifndef HB_ARCHIVES_TABLE_H
+#define HB_ARCHIVES_TABLE_H
+
+#include "backup/look.h"
+#include "session.h"
+#include <stdio.h>
+
+/* What is further ahead of the clock is no time at which something was made. */
+enum { HB_AHEAD_SECONDS = 24 * 3600 };
+
+/* What is told of an archive, by its facts, or by its trailer. */
+struct hb_archive_facts {
+    bool known;      /* files and bytes; started, if it is not 0 */
+    bool counted;    /* databases and reasons, too: by facts of this installation */
+    int64_t started; /* seconds since 1970 */
+    uint64_t files, bytes, databases, reasons;
+};
+
+struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row);
+
+/* "this", "other", "unknown" or "untold". */
+const char *hb_archive_whose(const struct hb_preset_archive *row);
+
+void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now);
+
+/* In the text format of Prometheus; `newest`: the newest complete one, or NULL. */
+void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
+                         const struct hb_preset_archive *newest);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore archives: which archives there are, how old and how good. */
+#include "cli_archives.h"
+
+#include "archives_table.h"
+#include "backup/look.h"
+#include "base/human.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "commands.h"
+#include "complain.h"
+#include "preset_report.h"
+#include "summary.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct archives_options {
+    const char *max_age;
+    bool prometheus;
+};
+
+#define AT(member) offsetof(struct archives_options, member)
+
+static const struct hb_cli_option table[] = {
+    {"max-age", 0, "AGE",
+     "exit status 3 if no complete archive of this home is\n"
+     "younger: 26h, 7d",
+     .takes = HB_TAKES_TEXT, .offset = AT(max_age)},
+    {"prometheus", 0, NULL, "print metrics in the text format of Prometheus",
+     .offset = AT(prometheus)},
+    {0},
+};
+
+static const struct hb_meant meant[] = {
+    {"--preset", "name the preset itself: `hbcore archives NAME`"},
+    {"--long", "it prints all that is known; add --json for more"},
+    {0},
+};
+
+struct archives_command {
+    struct hb_session *session;
+    const struct archives_options *options;
+    int64_t max_age; /* seconds; 0: any */
+    int64_t now;
+    uint64_t archives, complete;
+    bool too_old;     /* of one of the places */
+    bool unreachable; /* one of them cannot be listed */
+};
+
+/* ---- what is said -------------------------------------------------------------------------- */
+
+static void tell_program(const struct archives_command *command, const struct hb_looked *looked,
+                         size_t number)
+{
+    const struct hb_preset_archive *row = &looked->archives->rows[number];
+    const struct hb_archive_facts facts = hb_archive_facts(row);
+    HB_AUTO_FREE char *path = hb_preset_archive_path(looked->archives, number);
+    json_t *object = json_pack("{s:s}", "type", "listed_archive");
+    hb_json_name_or_null(object, "preset", looked->preset);
+    hb_json_name(object, "path", path);
+    hb_json_add(object, "{s:I, s:s, s:o, s:o}", "number", (json_int_t)(number + 1), "whose",
+                hb_archive_whose(row), "complete", hb_json_answer(hb_looks_complete(row)),
+                "started", facts.started > 0 ? json_integer(facts.started) : json_null());
+    hb_json_add(object, "{s:I, s:o, s:o, s:o, s:o}", "archive_bytes",
+                (json_int_t)row->status.st_size, "files",
+                facts.known ? json_integer((json_int_t)facts.files) : json_null(), "bytes",
+                facts.known ? json_integer((json_int_t)facts.bytes) : json_null(), "databases",
+                facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
+                facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
+    hb_json_line(command->session->cli->out, object);
+}
+
+/* The first one is why the command fails; the others are told at once. */
+static void tell_problem(struct archives_command *command, const struct hb_looked *looked)
+{
+    struct hb_error other = {0};
+    struct hb_error *error = command->unreachable ? &other : &command->session->error;
+    if (looked->preset != NULL)
+        hb_error_set(error, HB_STATUS_FATAL, "[preset:%s]: %s", looked->preset, looked->problem);
+    else
+        hb_error_set(error, HB_STATUS_FATAL, "%s", looked->problem);
+    if (command->unreachable)
+        hb_cli_complain(command->session->cli, &other);
+    command->unreachable = true;
+}
+
+/* The youngest that is complete and this home's; NULL: none. A time to come is none. */
+static const struct hb_preset_archive *newest_complete(const struct archives_command *command,
+                                                       const struct hb_looked *looked)
+{
+    const struct hb_preset_archive *newest = NULL;
+    for (size_t i = 0; i < looked->archives->count; i++) {
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        int64_t started = hb_archive_facts(row).started;
+        if (row->kept.whose == HB_HOME_OURS && hb_looks_complete(row) == HB_YES && started > 0 &&
+            started <= command->now + HB_AHEAD_SECONDS &&
+            (newest == NULL || started > hb_archive_facts(newest).started))
+            newest = row;
+    }
+    return newest;
+}
+
+static void tell_ahead(const struct archives_command *command, const struct hb_looked *looked)
+{
+    for (size_t i = 0; i < looked->archives->count; i++) {
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        if (hb_archive_facts(row).started > command->now + HB_AHEAD_SECONDS)
+            hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                          "%s/%s: its time lies ahead, so nobody can tell how old it is",
+                          looked->archives->directory, row->kept.name);
+    }
+}
+
+static void judge_age(struct archives_command *command, const struct hb_looked *looked)
+{
+    const struct hb_preset_archive *newest = newest_complete(command, looked);
+    char age[HB_HUMAN_BYTES];
+    tell_ahead(command, looked);
+    if (command->max_age == 0)
+        return;
+    if (newest != NULL && command->now - hb_archive_facts(newest).started < command->max_age)
+        return;
+    command->too_old = true;
+    HB_AUTO_FREE char *directory = hb_printable(looked->directory);
+    if (newest == NULL)
+        hb_report_add(&command->session->run.report, HB_FOUND_DOUBTFUL, "",
+                      "%s: there is no complete archive of this home", directory);
+    else
+        hb_report_add(&command->session->run.report, HB_FOUND_DOUBTFUL, "",
+                      "%s: the newest complete archive is %s old: %s", directory,
+                      hb_human_age((double)(command->now - hb_archive_facts(newest).started), age),
+                      newest->kept.name);
+}
+
+static void on_looked(void *context, const struct hb_looked *looked)
+{
+    struct archives_command *command = context;
+    const struct hb_cli *cli = command->session->cli;
+    if (looked->problem != NULL) {
+        tell_problem(command, looked);
+        return;
+    }
+    command->archives += looked->archives->count;
+    for (size_t i = 0; i < looked->archives->count; i++) {
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        command->complete += row->kept.whose == HB_HOME_OURS && hb_looks_complete(row) == HB_YES;
+        if (cli->json)
+            tell_program(command, looked, i);
+    }
+    judge_age(command, looked);
+    if (command->options->prometheus)
+        hb_archives_metrics(cli->out, looked, newest_complete(command, looked));
+    else if (!cli->json && !cli->quiet)
+        hb_archives_table(cli->out, looked, command->now);
+}
+
+static void print_summary(const struct archives_command *command)
+{
+    struct hb_session *session = command->session;
+    json_t *object = NULL;
+    if (session->cli->json && command->unreachable)
+        return; /* its last line is the error */
+    if (session->cli->json) {
+        object = hb_session_summary(session, "archives");
+        hb_json_add(object, "{s:s, s:I, s:I}", "status",
+                    command->too_old ? "incomplete" : "complete", "archives",
+                    (json_int_t)command->archives, "complete_archives",
+                    (json_int_t)command->complete);
+    } else {
+        hb_summary_problems(session->cli, &session->run.report);
+        hb_summary_notes(session->cli, &session->run.report);
+    }
+    hb_session_print_summary(session, object);
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+/* "90s", "26h", "7d". False: it is none. */
+static bool parse_age(const char *text, int64_t *seconds)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 24 * 3600}};
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (errno != 0 || end == text || number <= 0 || number > 1000000 || end[0] == '\0' ||
+        end[1] != '\0')
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        *seconds = number * units[i].seconds;
+        if (units[i].unit == *end)
+            return true;
+    }
+    return false;
+}
+
+static int check(const struct hb_cli *cli, const void *given)
+{
+    const struct archives_options *options = given;
+    int64_t seconds;
+    if (options->max_age != NULL && !parse_age(options->max_age, &seconds))
+        return hb_cli_usage(cli, "archives", "--max-age takes a number and s, m, h or d: 26h");
+    if (options->prometheus && cli->json)
+        return hb_cli_usage(cli, "archives", "--prometheus and --json do not go together");
+    return 0;
+}
+
+static int look(struct archives_command *command)
+{
+    struct hb_session *session = command->session;
+    struct hb_look_request request = {
+        .run = &session->run, .looked = on_looked, .context = command};
+    int status = HB_OK;
+    if (session->arguments[0] == NULL) {
+        status = hb_look(&request, &session->error);
+        if (status == HB_OK && hb_config_next_preset(session->config, NULL) == NULL)
+            hb_session_say(session, "There are no presets: name a directory, or a URL.\n");
+    }
+    for (char **place = session->arguments; *place != NULL && status == HB_OK; place++) {
+        request.place = *place;
+        status = hb_look(&request, &session->error);
+    }
+    return status;
+}
+
+int hb_archives_run(struct hb_session *session, const char *max_age, bool prometheus)
+{
+    struct archives_options options = {max_age, prometheus};
+    struct archives_command command = {.session = session, .options = &options, .now = time(NULL)};
+    if (max_age != NULL)
+        parse_age(max_age, &command.max_age);
+    int code = hb_session_open_home(session, true, false);
+    int status = code == 0 ? look(&command) : HB_OK;
+    if (code == 0 && status == HB_STATUS_FATAL)
+        code = HB_EXIT_USAGE; /* there is no such preset */
+    else if (code == 0 && status != HB_OK)
+        code = hb_cli_exit_code(status);
+    if (code == 0) {
+        hb_report_sort(&session->run.report);
+        print_summary(&command);
+        code = command.unreachable ? HB_EXIT_FAILED : command.too_old ? HB_EXIT_INCOMPLETE : 0;
+    }
+    return code;
+}
+
+static int run(struct hb_session *session)
+{
+    const struct archives_options *options = session->options;
+    return hb_archives_run(session, options->max_age, options->prometheus);
+}
+
+static const struct hb_form form = {.arguments = "[PRESET|DIRECTORY|URL...]", .run = run};
+
+const struct hb_command hb_command_archives = {
+    .name = "archives",
+    .summary = "which archives there are, how old and how good",
+    .about =
+        "Lists the archives of the presets, or of those that are named, the newest first: when\n"
+        "each was made, how large it is, and whether it is complete. A word with a '/' is a\n"
+        "directory or a URL. Nothing is changed, and what the facts beside an archive say is\n"
+        "not read again from the archive itself.",
+    .end =
+        "Exit status: 0 listed, 1 a place cannot be listed, 2 wrong use or configuration, 3 with\n"
+        "--max-age: no complete archive is younger.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .meant = meant,
+    .bytes = sizeof(struct archives_options),
+    .check = check,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/look.h"
+
+#include "base/memory.h"
+#include "base/url.h"
+#include "host/own_places.h"
+#include <string.h>
+
+struct look {
+    const struct hb_look_request *request;
+    struct hb_home_id id;
+};
+
+static int look_at(struct look *look, const char *preset, const char *prefix, const char *directory)
+{
+    struct hb_run *run = look->request->run;
+    struct hb_preset_archives archives;
+    struct hb_error reason = {0};
+    struct hb_preset_query query = {.run = run,
+                                    .id = &look->id,
+                                    .prefix = prefix,
+                                    .suffixes = hb_own_suffixes(run),
+                                    .directory = directory};
+    int status = hb_preset_archives_read(&query, &archives, &reason);
+    struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};
+    if (status != HB_OK) {
+        hb_preset_archives_clear(&archives);
+        looked.problem = reason.text;
+    }
+    if (status != HB_STATUS_CANCELLED)
+        look->request->looked(look->request->context, &looked);
+    hb_preset_archives_clear(&archives);
+    return status == HB_STATUS_CANCELLED ? status : HB_OK;
+}
+
+static int look_at_preset(struct look *look, const char *name, struct hb_error *error)
+{
+    struct hb_preset preset;
+    int status = hb_preset_find(look->request->run->config, name, &preset, error);
+    if (status != HB_OK)
+        return status;
+    HB_AUTO_FREE char *directory = hb_preset_directory(&preset, look->request->run->home.path);
+    status = look_at(look, name, preset.prefix, directory);
+    hb_preset_clear(&preset);
+    return status;
+}
+
+static int look_at_each(struct look *look, struct hb_error *error)
+{
+    const struct hb_section *section = NULL;
+    int status = HB_OK;
+    while (status == HB_OK &&
+           (section = hb_config_next_preset(look->request->run->config, section)) != NULL)
+        status = look_at_preset(look, section->label, error);
+    return status;
+}
+
+int hb_look(const struct hb_look_request *request, struct hb_error *error)
+{
+    struct look look = {.request = request};
+    const char *place = request->place;
+    hb_home_id_find(&request->run->home, false, &look.id);
+    int status = place == NULL                ? look_at_each(&look, error)
+                 : strchr(place, '/') != NULL ? look_at(&look, NULL, NULL, place)
+                                              : look_at_preset(&look, place, error);
+    hb_home_id_clear(&look.id);
+    return status;
+}
+
+enum hb_answer hb_looks_complete(const struct hb_preset_archive *row)
+{
+    if (row->no_archive || row->damage != NULL)
+        return HB_NO;
+    if (row->kept.complete != HB_NOT_ASKED)
+        return row->kept.complete;
+    return row->by_facts || row->has_origin ? HB_YES : HB_CANNOT_TELL;
+}
