@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define OPTION(...) (&(const struct hb_option){.size = sizeof(struct hb_option), __VA_ARGS__})
 
@@ -119,6 +120,18 @@ static bool is_url(const char *text)
     return *host != '\0' && strpbrk(host, "?#@ \t") == NULL && *host != '/' && *host != ':';
 }
 
+/* Is what is sent there to be read on the way? Not on this machine. */
+static bool is_open_line(const char *url)
+{
+    static const char *const here[] = {"127.", "localhost", "[::1]"};
+    if (strncmp(url, "http://", 7) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+        if (strncasecmp(url + 7, here[i], strlen(here[i])) == 0)
+            return false;
+    return true;
+}
+
 static bool wrong(const struct hb_host *host, const struct hb_settings *settings, int which,
                   const char *what)
 {
@@ -147,6 +160,10 @@ bool settings_check(const struct hb_host *host, const struct hb_settings *settin
     if ((encryption == ENCRYPT_CUSTOMER) != (*text_setting(settings, CUSTOMER_KEY) != '\0'))
         well = wrong(host, settings, CUSTOMER_KEY,
                      "it goes with encryption = customer, and that with it");
+    if (encryption == ENCRYPT_CUSTOMER && is_open_line(endpoint))
+        well = wrong(host, settings, CUSTOMER_KEY,
+                     "each request has it in it, and over http:// all on the way read it; write "
+                     "https:// in endpoint");
     if (encryption != ENCRYPT_KMS && *text_setting(settings, KMS_KEY) != '\0')
         well = wrong(host, settings, KMS_KEY, "it goes with encryption = kms");
     return well;

@@ -29,6 +29,7 @@ case "$RCLONE_STRIKES" in
 "$at done") rclone "$@"; echo "told to fail" >&2; exit 1;;
 "$at killed") rclone "$@" & sleep 0.0$(($$ % 10)); kill -9 $! 2>/dev/null; kill -9 $$;;
 "$at cut") rclone "$@" | head -c 20; exit 0;;
+*" nothing") case " $* " in *" features "*) exit 3;; esac;;
 *" nomoves") case " $* " in *" features "*) echo '{{"Features": {{"PutStream": true}}}}'; exit 0;; esac;;
 "$at wrong") echo '{{"Path": 1'; exit 0;;
 esac
@@ -117,6 +118,7 @@ class Store(hb.Case):
                           ("rclone://none/a.zip", b"config file"), ("rclone://far//x/none.zip", b"nothing of that name")):
             self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
         self.assertIn(b"can neither rename nor copy", self.run_it("backup", "-o", self.url("b.zip"), strikes="0 nomoves", expect=1).stderr)
+        self.assertIn(b"does not find far:", self.run_it("backup", "-o", self.url("b.zip"), strikes="0 nothing", expect=1).stderr)
         self.assertEqual(self.archives(), before)
 
     def test_an_archive_of_another_name_is_not_shown(self):

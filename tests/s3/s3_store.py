@@ -283,6 +283,7 @@ class Settings(s3case.Case):
     def test_wrong_ones(self):
         for words, said in ((("endpoint=ftp://x",), b"https://HOST"), (("secret-access-key=",), b"both halves"),
                             (("credentials=command",), b"credentials-command"), (("encryption=customer",), b"customer-key"),
+                            (("encryption=customer", "customer-key=env:KEY", "endpoint=http://s3.example.org"), b"https://"),
                             (("kms-key=x",), b"encryption = kms"), (("part-size=1M",), b"part-size"),
                             (("encryption=customer", "customer-key=text:AAAA"), b"base64")):
             sets = [word for pair in words for word in ("--set", f"store:s3.{pair}")]
