@@ -220,8 +220,8 @@ static enum then judge(struct doing *doing)
         return refusal->then;
     }
     snprintf(doing->why, sizeof doing->why, "no answer: %s", response->why);
-    if (response->untrusted)
-        refusal->cause = HB_CAUSE_AUTHENTICATION;
+    if (response->unusable) /* nobody need try it again */
+        refusal->cause = response->untrusted ? HB_CAUSE_AUTHENTICATION : HB_CAUSE_UNSUPPORTED;
     return response->unusable ? THEN_FAIL : response->sent ? THEN_UNCLEAR : THEN_AGAIN;
 }
 
@@ -357,8 +357,10 @@ static bool wait_for(struct doing *doing, enum then then)
 static int stop(const struct doing *doing)
 {
     const struct hb_host *host = doing->s3->host;
-    return (doing->call->flags & CALL_QUIET) != 0
-               ? HB_STATUS_CANCELLED
+    if ((doing->call->flags & CALL_QUIET) != 0)
+        return HB_STATUS_CANCELLED;
+    return doing->call->response.stopped
+               ? host->fail(host, HB_STATUS_CANCELLED, "interrupted")
                : host->fail(host, HB_STATUS_CANCELLED, "interrupted: %s", doing->why);
 }
 

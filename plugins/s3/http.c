@@ -383,11 +383,13 @@ static void explain(const struct transfer *transfer, CURLcode code)
                          (transfer->too_long && reading);
     response->stopped = is_stopped(transfer);
     response->status = 0;
-    snprintf(response->why, sizeof response->why, "%s",
-             transfer->too_long         ? "the answer is longer than what was asked for"
-             : transfer->too_slow       ? "the service is too slow, as if it were not there"
-             : *transfer->words != '\0' ? transfer->words
-                                        : curl_easy_strerror(code));
+    snprintf(
+        response->why, sizeof response->why, "%s",
+        transfer->too_long
+            ? "the answer is longer than what was asked for, as of a service that gives no ranges"
+        : transfer->too_slow       ? "the service is too slow, as if it were not there"
+        : *transfer->words != '\0' ? transfer->words
+                                   : curl_easy_strerror(code));
 }
 
 static void take_answer(const struct transfer *transfer)

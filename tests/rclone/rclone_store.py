@@ -147,6 +147,12 @@ class Store(hb.Case):
         done = self.run_it("--set", "store:rclone.program=no-such-program", "list", self.url("a.zip"), expect=1)
         self.assertIn(b"no-such-program", done.stderr)
 
+    def test_what_it_says(self):
+        """Its last line, and what that goes on from."""
+        hb.write(self.dir / "failing", "#!/bin/sh\nprintf 'first\\nthe reason\\ncaused by: one\\ncaused by: another\\n' >&2; exit 1\n", 0o755)
+        done = self.run_it("--set", f"store:rclone.program={self.dir}/failing", "list", self.url("a.zip"), expect=1)
+        self.assertIn(b"exit status 1: the reason caused by: one caused by: another\n", done.stderr)
+
     def test_flags(self):
         self.run_it("--set", "store:rclone.flags=--bwlimit 100M", "backup", "-o", self.url("a.zip"))
         self.assertTrue(all(row[:2] == ["--bwlimit", "100M"] for row in self.calls()), self.calls())
