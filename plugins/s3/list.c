@@ -83,7 +83,7 @@ struct page {
     struct row *rows;
     size_t count, room;
     bool whole; /* it is a list, and not what somebody else has to say */
-    bool truncated, encoded, failed;
+    bool truncated, says_truncated, encoded, failed;
     bool in_row;          /* the last row is being read */
     char *token, *marker; /* where the next one begins, in either form */
 };
@@ -144,6 +144,14 @@ static void take_content(struct page *page, const char *what, const char *text)
     }
 }
 
+/* Whether there is more has to be said plainly: who takes a part for all of it hides the rest. */
+static void take_truncated(struct page *page, const char *text)
+{
+    page->says_truncated = true;
+    page->truncated = strcmp(text, "true") == 0;
+    page->failed |= !page->truncated && strcmp(text, "false") != 0;
+}
+
 static bool on_element(void *self, const char *path, const char *text)
 {
     struct page *page = self;
@@ -157,7 +165,7 @@ static bool on_element(void *self, const char *path, const char *text)
     else if (strcmp(path, "Contents") == 0)
         page->in_row = false;
     else if (strcmp(path, "IsTruncated") == 0)
-        page->truncated = strcmp(text, "true") == 0;
+        take_truncated(page, text);
     else if (strcmp(path, "EncodingType") == 0)
         page->encoded = strcmp(text, "url") == 0;
     else if (strcmp(path, "NextContinuationToken") == 0)
@@ -178,6 +186,8 @@ static bool finish_page(struct page *page)
     }
     if (page->marker != NULL && page->encoded && !uri_decode(page->marker))
         return false;
+    if (!page->says_truncated)
+        page->truncated = page->token != NULL || page->marker != NULL;
     if (page->truncated && page->token == NULL && page->marker == NULL && page->count > 0)
         take_text(page, &page->marker, page->rows[page->count - 1].key);
     return page->whole && !page->failed &&

@@ -145,6 +145,17 @@ class Lists(Case):
                 self.assertIn(b"cannot be listed", done.stderr)
         self.assertEqual(self.archives(), self.before)
 
+    def test_whether_there_is_more(self):
+        """It is said in another way, or only by a token: then it is not all."""
+        self.service.page = 1
+        for change, code in (((b"<IsTruncated>true</IsTruncated>", b"<IsTruncated>yes</IsTruncated>"), 3),
+                             ((b"<IsTruncated>true</IsTruncated>", b""), 0)):
+            self.twist(lambda _, answer, change=change: Answer(200, answer.headers, answer.body.replace(*change)), is_list)
+            done = self.run_it("prune", "--preset", "nightly", "--dry-run", expect=code)
+            if code == 0:
+                for name in self.before:
+                    self.assertIn(name.removeprefix("n/").encode(), done.stdout)
+
     def test_odd_keys(self):
         """Keys that are not names of archives, and others' rows: nothing is removed for them, nothing reaches the terminal as it is."""
         name = min(self.archives())
