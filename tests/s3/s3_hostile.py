@@ -20,20 +20,22 @@ from bucket import Answer, SECRET
 from s3case import hb
 
 URL = "s3://bucket/a.zip"
-LIMIT = 60  # seconds; what takes longer hangs
+LIMIT = 120  # seconds; what takes longer hangs
 
 
 class Case(s3case.Case):
     def setUp(self):
         super().setUp()
         self.left_behind_is_fine = True
+        self.seed = int(os.environ.get("HBCORE_SEED", random.randrange(1 << 32)))
+        self.random = random.Random(self.seed)
 
     def section(self):
         return super().section().replace("retry-time = 12s", "retry-time = 3s")
 
     def some(self, *all_of_them):
-        """What fails is tried again for half a minute: two of them, by chance, or all."""
-        return all_of_them if hb.FULL else random.sample(all_of_them, min(2, len(all_of_them)))
+        """What fails is tried again for half a minute: one of them, by chance, or all. HBCORE_SEED gives the same again."""
+        return all_of_them if hb.FULL else self.random.sample(all_of_them, 1)
 
     def twist(self, twist, at=lambda request: True):
         self.front.twist = lambda request, answer: twist(request, answer) if at(request) else answer
@@ -41,7 +43,7 @@ class Case(s3case.Case):
     def run_it(self, *words, **keywords):
         before = time.monotonic()
         done = super().run_it(*words, **keywords)
-        self.assertLess(time.monotonic() - before, LIMIT, words)
+        self.assertLess(time.monotonic() - before, LIMIT, (words, self.seed))
         return done
 
     def make_archive(self, megabytes=6):
@@ -277,7 +279,7 @@ class Reading(Case):
                     count[0] += is_reading(request) and request.method == "GET"
                     return is_reading(request) and request.method == "GET" and (count[0] == 1) == first
                 self.twist(lambda request, answer, twist=twist: twist(request, answer) if answer.status == 206 else answer, is_struck)
-                with self.subTest(twist=twist.__name__, first=first):
+                with self.subTest(twist=twist.__name__, first=first, seed=self.seed):
                     code = self.assert_told_or_right()
                     if first and twist in (other_range, without_range, refused):
                         self.assertEqual(code, 1)
@@ -371,7 +373,7 @@ class Reading(Case):
         self.assertTrue(waiting.wait(LIMIT))
         process.send_signal(signal.SIGTERM)
         before = time.monotonic()
-        self.assertEqual(process.wait(LIMIT), -signal.SIGTERM if process.returncode == -signal.SIGTERM else 143)
+        self.assertEqual(process.wait(LIMIT), 128 + signal.SIGTERM)
         self.assertLess(time.monotonic() - before, 15)
 
 
@@ -497,7 +499,7 @@ class Writing(Case):
 
     def test_slow_lines(self):
         """A connection is not silent for long because of a limit: services hang up on those that are."""
-        hb.write(self.home / "random", random.Random(1).randbytes(600 << 10))
+        hb.write(self.home / "random", random.Random(1).randbytes(300 << 10))
         pauses = []
 
         class Watched:
@@ -518,9 +520,9 @@ class Writing(Case):
         watched = unittest.mock.patch.object(front.Handler, "setup", lambda handler: (plain(handler), setattr(handler, "rfile", Watched(handler.rfile))))
         watched.start()
         self.addCleanup(watched.stop)
-        self.run_it("--set", "store:s3.upload-limit=128K", "--set", "store:s3.timeout=30s", "backup", "-o", URL)
+        self.run_it("--set", "store:s3.upload-limit=64K", "--set", "store:s3.timeout=30s", "backup", "-o", URL)
         self.assert_all_whole()
-        self.assertLess(max(pauses), 1.5)
+        self.assertLess(max(pauses), 2.5)  # a quarter of a megabyte takes four
 
 
 class Keys(Case):
