@@ -226,9 +226,11 @@ static bool take_key(struct reader *reader, const char *text)
     if (refuse_inline_comment(reader, text))
         return false;
     size_t name = strcspn(text, "=:");
-    if (text[name] == '\0') {
+    if (text[name] == '\0') { /* behind the first word may stand a secret */
+        size_t word = strcspn(text, " \t");
         REFUSE(reader, "a line is 'key = value', '[section]', or a comment after '#'",
-               "'%.60s' has no '='", text);
+               "'%.*s%s' has no '='", word > 60 ? 60 : (int)word, text,
+               text[word] == '\0' ? "" : " …");
         return false;
     }
     if (name == 0) {
@@ -263,7 +265,7 @@ static bool take_indented(struct reader *reader, const char *text)
         return false;
     if (reader->open == OPEN_NONE) {
         REFUSE(reader, "put a key at the beginning of its line",
-               "'%.60s' is indented, but there is no value above to continue", text);
+               "this line is indented, but there is no value above to continue");
         reader->open = OPEN_REFUSED;
         return false;
     }

@@ -270,10 +270,15 @@ int hb_store_open(struct hb_run *run, const char *url, const char *version,
     if (status != HB_OK)
         return status;
     status = hb_store_open_name(store, hb_url_name(url), version, opened);
-    if (status == HB_STATUS_NOMATCH)
-        return hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
-                            version == NULL ? "there is nothing of that name"
-                                            : "it was replaced or removed");
+    if (status == HB_STATUS_NOMATCH) {
+        hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
+                     version == NULL ? "there is nothing of that name"
+                                     : "it was replaced or removed");
+        if (url[strlen(url) - 1] == '/')
+            hb_error_hint(error, "write the name of the archive behind it; `hbcore prune --preset "
+                                 "NAME --dry-run` says which there are");
+        return HB_STATUS_NOMATCH;
+    }
     if (status == HB_OK)
         return HB_OK;
     HB_AUTO_FREE char *what = hb_text("%s: cannot be opened", url);

@@ -24,7 +24,8 @@ static int64_t time_of(const char *text)
     if (*at != 'Z' && (*at == '\0' || strptime(at + 1, "%H:%M", &zone) == NULL))
         return 0;
     int64_t east = (int64_t)(zone.tm_hour * 3600 + zone.tm_min * 60) * (*at == '-' ? -1 : 1);
-    return ((int64_t)timegm(&parts) - east) * 1000000000 + fraction;
+    int64_t seconds = (int64_t)timegm(&parts) - east;
+    return seconds <= 0 || seconds >= INT64_MAX / 1000000000 ? 0 : seconds * 1000000000 + fraction;
 }
 
 /* One row of lsjson. False: it is no file, or it is not said what it is. */

@@ -48,8 +48,10 @@ static int ask_features(const struct rclone *rclone, const char *remote)
     size_t bytes;
     snprintf(place, sizeof place, "%s:", remote);
     int status = run_for(rclone, &(struct words){{"backend", "features", place}}, &text, &bytes);
+    if (status == HB_STATUS_NOMATCH)
+        return rclone->host->fail(rclone->host, HB_STATUS_FATAL, "rclone does not find %s", place);
     if (status != HB_OK)
-        return status == HB_STATUS_NOMATCH ? HB_STATUS_FATAL : status;
+        return status;
     json_t *said = json_loadb(text, bytes, 0, NULL);
     const json_t *features = json_object_get(said, "Features");
     free(text);

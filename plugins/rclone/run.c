@@ -55,14 +55,19 @@ int run_quietly(const struct rclone *rclone, const struct words *words, struct h
     return status;
 }
 
-/* The last line that it wrote to standard error. */
+/* The last line that it wrote to standard error, with those that it goes on from. */
 static const char *last_line(char *errors)
 {
+    static const char more[] = "caused by: ";
     size_t bytes = strlen(errors);
     while (bytes > 0 && errors[bytes - 1] == '\n')
         errors[--bytes] = '\0';
-    const char *line = strrchr(errors, '\n');
-    return line == NULL ? errors : line + 1;
+    char *end = strrchr(errors, '\n');
+    while (end != NULL && strncmp(end + 1, more, sizeof more - 1) == 0) {
+        *end = ' ';
+        end = strrchr(errors, '\n');
+    }
+    return end == NULL ? errors : end + 1;
 }
 
 int tell(const struct rclone *rclone, const struct words *words, const struct hb_child *child)

@@ -44,7 +44,7 @@ static bool is_ended(void *context)
     pthread_mutex_lock(&ahead->lock);
     bool ended = ahead->ended;
     pthread_mutex_unlock(&ahead->lock);
-    return ended;
+    return ended || ahead->s3->host->cancelled(ahead->s3->host) != 0; /* a reader may wait for us */
 }
 
 /* Does its request come to that place soon? */

@@ -28,7 +28,7 @@ struct doing {
     struct keys keys; /* of the last attempt */
     unsigned mended;
     uint64_t started, delay;
-    char why[500]; /* the last attempt failed */
+    char why[700]; /* the last attempt failed */
 };
 
 void call_query(struct call *call, const char *name, const char *value)
@@ -213,28 +213,38 @@ static enum then judge(struct doing *doing)
     *refusal = (struct refusal){.cause = HB_CAUSE_NETWORK};
     if (response->status != 0) {
         refusal_of(response, refusal);
-        snprintf(doing->why, sizeof doing->why, "the service answers %ld%s%s%s%s", response->status,
-                 *refusal->code == '\0' ? "" : " ", refusal->code,
-                 *refusal->message == '\0' ? "" : ": ", refusal->message);
+        snprintf(doing->why, sizeof doing->why, "the service answers %ld%s%s%s%s%s%s",
+                 response->status, *refusal->code == '\0' ? "" : " ", refusal->code,
+                 *refusal->message == '\0' ? "" : ": ", refusal->message,
+                 *refusal->location == '\0' ? "" : ", and that it is at ", refusal->location);
         return refusal->then;
     }
     snprintf(doing->why, sizeof doing->why, "no answer: %s", response->why);
-    if (response->untrusted)
-        refusal->cause = HB_CAUSE_AUTHENTICATION;
+    if (response->unusable) /* nobody need try it again */
+        refusal->cause = response->untrusted ? HB_CAUSE_AUTHENTICATION : HB_CAUSE_UNSUPPORTED;
     return response->unusable ? THEN_FAIL : response->sent ? THEN_UNCLEAR : THEN_AGAIN;
+}
+
+/* What the person at the terminal can do; NULL: nothing that is known here. */
+static const char *hint_of(const struct doing *doing)
+{
+    if (doing->call->response.status != 0)
+        return refusal_hint(&doing->call->refusal);
+    if (strstr(doing->why, "wrong version number") != NULL)
+        return "the service may speak no TLS there: write http:// in endpoint, or its other port";
+    return NULL;
 }
 
 static int tell(const struct doing *doing)
 {
     const struct hb_host *host = doing->s3->host;
     const struct call *call = doing->call;
-    const struct refusal *refusal = &call->refusal;
     char times[40] = "";
     if ((call->flags & CALL_QUIET) != 0)
         return HB_STATUS_FATAL;
     if (call->attempts > 1)
         snprintf(times, sizeof times, " (%u attempts)", call->attempts);
-    return host->fail_as(host, HB_STATUS_FATAL, refusal->cause, refusal_hint(refusal), "%s%s",
+    return host->fail_as(host, HB_STATUS_FATAL, call->refusal.cause, hint_of(doing), "%s%s",
                          doing->why, times);
 }
 
@@ -347,8 +357,10 @@ static bool wait_for(struct doing *doing, enum then then)
 static int stop(const struct doing *doing)
 {
     const struct hb_host *host = doing->s3->host;
-    return (doing->call->flags & CALL_QUIET) != 0
-               ? HB_STATUS_CANCELLED
+    if ((doing->call->flags & CALL_QUIET) != 0)
+        return HB_STATUS_CANCELLED;
+    return doing->call->response.stopped
+               ? host->fail(host, HB_STATUS_CANCELLED, "interrupted")
                : host->fail(host, HB_STATUS_CANCELLED, "interrupted: %s", doing->why);
 }
 

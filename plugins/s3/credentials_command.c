@@ -2,6 +2,7 @@
 /* Keys that a program prints: {"Version": 1, "AccessKeyId": …}, as credential_process of AWS. */
 #include "credentials_command.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,13 @@ static int run(const struct asking *asking, char *output, struct keys *keys)
     int status = asking->host->run_child(asking->host, &child);
     if (status != HB_OK)
         return status;
-    if (child.exit_status != 0)
-        return refuse(asking, "the program failed:", last_line(errors));
+    if (child.signal != 0 || child.exit_status != 0) {
+        char how[60];
+        snprintf(how, sizeof how, child.signal != 0 ? "ended by signal %d" : "exit status %d",
+                 child.signal != 0 ? child.signal : child.exit_status);
+        return *errors == '\0' ? refuse(asking, "the program failed:", how)
+                               : refuse(asking, "the program failed:", last_line(errors));
+    }
     if (child.output_bytes >= OUTPUT_BYTES ||
         !keys_from_json(output, (size_t)child.output_bytes, keys))
         return refuse(asking, "the program printed no keys:",

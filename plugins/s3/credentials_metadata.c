@@ -76,6 +76,11 @@ static int ask_container(const struct asking *asking, struct keys *keys)
     struct http_response response = {0};
     if (relative != NULL && *relative != '\0')
         text_format(&url, CONTAINER "%s", relative);
+    else if (full != NULL && *full != '\0' && is_open_line(full))
+        return asking->host->fail_as(
+            asking->host, HB_STATUS_FATAL, HB_CAUSE_AUTHENTICATION, NULL,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI is http:// to another machine, and keys do not "
+            "come that way");
     else if (full != NULL && *full != '\0')
         text_put(&url, full);
     else

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_BYTE "bytes=0-0"
+
 static int no_memory(const struct s3 *s3)
 {
     return s3->host->fail(s3->host, HB_STATUS_FATAL, "out of memory");
@@ -30,6 +32,14 @@ static int ask_head(struct s3 *s3, const struct object_name *name, struct said *
     return said_read(&call.response, said) ? HB_OK : bad_answer(s3, "does not say what it has");
 }
 
+/* The end of the object, or its first byte: a service that gives other bytes with a 206 is not one
+ * that can be read from. */
+static bool is_that_range(const struct said *said, const char *range)
+{
+    return !said->ranged || (strcmp(range, FIRST_BYTE) == 0 ? said->first == 0 && said->last == 0
+                                                            : said->last + 1 == said->bytes);
+}
+
 /*
  * One range of what has the name now, or of that version. HB_OK, and the call has its bytes, unless
  * the object is empty; HB_STATUS_NOMATCH; or a failure that was told.
@@ -48,7 +58,7 @@ static int ask(struct s3 *s3, const struct object_name *name, unsigned flags, co
     int status = quoted.failed ? no_memory(s3) : call_do(s3, call);
     call->header_count = 0;
     if (status == HB_OK)
-        return said_read(&call->response, said)
+        return said_read(&call->response, said) && is_that_range(said, range)
                    ? HB_OK
                    : bad_answer(s3, "gives no ranges, or does not say what they are");
     if (is_missing(call) || call_refused(call, "PreconditionFailed", 412))
@@ -57,6 +67,8 @@ static int ask(struct s3 *s3, const struct object_name *name, unsigned flags, co
         return status;
     text_clear(&call->response.body);
     status = ask_head(s3, name, said);
+    if (status == HB_OK && said->bytes > 0)
+        return bad_answer(s3, "refuses a range of an object that is not empty");
     if (status == HB_OK && version != NULL && strcmp(said->etag, version) != 0)
         return HB_STATUS_NOMATCH;
     return status;
@@ -66,7 +78,7 @@ int get_is_ours(struct s3 *s3, const struct object_name *name, const char *run, 
 {
     struct said said;
     struct call call;
-    int status = ask(s3, name, CALL_STEADFAST, "bytes=0-0", NULL, &call, &said);
+    int status = ask(s3, name, CALL_STEADFAST, FIRST_BYTE, NULL, &call, &said);
     call_clear(&call);
     if (status != HB_OK)
         return status;
@@ -76,7 +88,7 @@ int get_is_ours(struct s3 *s3, const struct object_name *name, const char *run, 
 int get_said(struct s3 *s3, const struct object_name *name, struct said *said)
 {
     struct call call;
-    int status = ask(s3, name, 0, "bytes=0-0", NULL, &call, said);
+    int status = ask(s3, name, 0, FIRST_BYTE, NULL, &call, said);
     call_clear(&call);
     return status;
 }

@@ -10,7 +10,10 @@
 #include <sys/socket.h>
 
 enum {
-    HEADERS_MOST = 64 << 10,
+    HEADERS_MOST = 64 << 10,      /* of one answer */
+    ALL_HEADERS_MOST = 256 << 10, /* with those of answers that only say "continue" */
+    SLOWEST = 100,                /* bytes a second; a service that is slower is not there */
+    ANSWER_MS = 15 * 60000,       /* so long what changes something may take, once all is sent */
     CONNECT_MS = 30000,
     WORTH_ASKING = 1 << 20 /* bytes, before which the server may refuse (Expect: 100-continue) */
 };
@@ -33,8 +36,11 @@ struct transfer {
     const struct http_request *request;
     struct http_response *response;
     CURL *handle;
-    size_t sent; /* bytes of the body */
-    bool too_long;
+    size_t sent;                /* bytes of the body */
+    size_t head_bytes;          /* of all headers */
+    uint64_t begun_ms, busy_ms; /* since then, and so long it was we who were slow */
+    uint64_t sent_ms;           /* when all was sent; 0: it is not */
+    bool too_long, too_slow;
     char words[CURL_ERROR_SIZE];
 };
 
@@ -80,9 +86,11 @@ static CURL *take_handle(struct http *http)
     return handle;
 }
 
-static void give_handle(struct http *http, CURL *handle)
+/* After a failure a handle is not used again: curl 7.88 leaves some, as those that found no
+ * address, in a state in which they take no options. */
+static void give_handle(struct http *http, CURL *handle, bool well)
 {
-    struct idle *idle = malloc(sizeof *idle);
+    struct idle *idle = well ? malloc(sizeof *idle) : NULL;
     if (idle == NULL) {
         curl_easy_cleanup(handle);
         return;
@@ -109,18 +117,32 @@ static bool is_stopped(const struct transfer *transfer)
     return request->stopped != NULL && request->stopped(request->context);
 }
 
-static bool slow_down(const struct transfer *transfer, struct speed *speed, size_t bytes)
+static bool slow_down(struct transfer *transfer, struct speed *speed, size_t bytes)
 {
     const struct http_request *request = transfer->request;
-    return speed == NULL ||
-           speed_wait(speed, bytes, request->stopped == NULL ? never : request->stopped,
-                      request->context);
+    if (speed == NULL)
+        return true;
+    uint64_t before = steady_ms();
+    bool well = speed_wait(speed, bytes, request->stopped == NULL ? never : request->stopped,
+                           request->context);
+    transfer->busy_ms += steady_ms() - before;
+    return well;
+}
+
+static bool hand_over(struct transfer *transfer, const void *data, size_t bytes)
+{
+    const struct http_request *request = transfer->request;
+    uint64_t before = steady_ms();
+    bool well = request->take(request->context, transfer->response, data, bytes);
+    transfer->busy_ms += steady_ms() - before;
+    return well;
 }
 
 static size_t on_read(char *buffer, size_t size, size_t count, void *self)
 {
     struct transfer *transfer = self;
-    size_t left = transfer->request->body_bytes - transfer->sent, room = size * count;
+    size_t left = transfer->request->body_bytes - transfer->sent;
+    size_t room = speed_slice(transfer->http->settings.up, size * count);
     size_t take = left < room ? left : room;
     if (take > 0)
         memcpy(buffer, (const char *)transfer->request->body + transfer->sent, take);
@@ -148,7 +170,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *self)
     bool wanted = status == 206 && request->into != NULL;
     if (status == 206 && request->take != NULL)
         return slow_down(transfer, transfer->http->settings.down, bytes) &&
-                       request->take(request->context, response, data, bytes)
+                       hand_over(transfer, data, bytes)
                    ? bytes
                    : 0;
     size_t room = wanted ? request->into_bytes - response->into_bytes
@@ -178,8 +200,11 @@ static size_t on_header(char *data, size_t size, size_t count, void *self)
         used--;
     if (used >= 5 && strncasecmp(data, "HTTP/", 5) == 0)
         text_clear(lines);
-    if (lines->bytes + bytes > HEADERS_MOST)
+    transfer->head_bytes += bytes;
+    if (lines->bytes + bytes > HEADERS_MOST || transfer->head_bytes > ALL_HEADERS_MOST) {
+        transfer->too_long = true;
         return 0;
+    }
     const char *colon = memchr(data, ':', used);
     if (colon == NULL)
         return bytes;
@@ -190,13 +215,33 @@ static size_t on_header(char *data, size_t size, size_t count, void *self)
     return lines->failed ? 0 : bytes;
 }
 
-static int on_progress(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+/*
+ * A byte now and then keeps curl content, and whoever waits for it would wait for days. Not of an
+ * answer to what changes something: that may come late, and blanks come before it.
+ */
+static bool is_too_slow(struct transfer *transfer, uint64_t received, uint64_t sent)
 {
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    return is_stopped(self) ? 1 : 0;
+    const struct http_request *request = transfer->request;
+    uint64_t now = steady_ms(), grace = (uint64_t)transfer->http->settings.timeout * 2000;
+    uint64_t since = now - transfer->begun_ms;
+    uint64_t elapsed = since > transfer->busy_ms ? since - transfer->busy_ms : 0;
+    if (transfer->sent_ms == 0 && sent >= request->body_bytes)
+        transfer->sent_ms = now;
+    if (transfer->sent_ms != 0 && strcmp(request->method, "GET") != 0 &&
+        strcmp(request->method, "HEAD") != 0)
+        return now - transfer->sent_ms > ANSWER_MS;
+    return elapsed > grace &&
+           received + sent + transfer->head_bytes < elapsed / 1000 * (uint64_t)SLOWEST;
+}
+
+static int on_progress(void *self, curl_off_t all_down, curl_off_t down, curl_off_t all_up,
+                       curl_off_t up)
+{
+    struct transfer *transfer = self;
+    (void)all_down;
+    (void)all_up;
+    transfer->too_slow |= is_too_slow(transfer, (uint64_t)down, (uint64_t)up);
+    return transfer->too_slow || is_stopped(transfer) ? 1 : 0;
 }
 
 /* No program that is run meanwhile inherits it. */
@@ -226,6 +271,7 @@ static bool set_up(const struct http *http, CURL *handle, struct transfer *trans
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
     SET(CURLOPT_LOW_SPEED_TIME, timeout);
+    SET(CURLOPT_EXPECT_100_TIMEOUT_MS, 500L); /* less than any timeout that can be set */
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_BUFFERSIZE, 256L << 10);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
@@ -281,6 +327,16 @@ static bool set_request(const struct http *http, CURL *handle, const struct http
     return set_method(handle, request) && !failed;
 }
 
+/* A line end in what others gave us (an ETag, a token) would be another header, or a request. */
+static bool is_sendable(const struct http_request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        for (const char *at = request->headers[i]; *at != '\0'; at++)
+            if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+                return false;
+    return true;
+}
+
 static struct curl_slist *list_of(const struct http_request *request)
 {
     struct curl_slist *list = NULL;
@@ -327,10 +383,13 @@ static void explain(const struct transfer *transfer, CURLcode code)
                          (transfer->too_long && reading);
     response->stopped = is_stopped(transfer);
     response->status = 0;
-    snprintf(response->why, sizeof response->why, "%s",
-             transfer->too_long         ? "the answer is longer than what was asked for"
-             : *transfer->words != '\0' ? transfer->words
-                                        : curl_easy_strerror(code));
+    snprintf(
+        response->why, sizeof response->why, "%s",
+        transfer->too_long
+            ? "the answer is longer than what was asked for, as of a service that gives no ranges"
+        : transfer->too_slow       ? "the service is too slow, as if it were not there"
+        : *transfer->words != '\0' ? transfer->words
+                                   : curl_easy_strerror(code));
 }
 
 static void take_answer(const struct transfer *transfer)
@@ -348,22 +407,30 @@ static void take_answer(const struct transfer *transfer)
 void http_do(struct http *http, const struct http_request *request, struct http_response *response)
 {
     *response = (struct http_response){.why = "out of memory", .unusable = true};
-    struct transfer transfer = {.http = http, .request = request, .response = response};
+    struct transfer transfer = {
+        .http = http, .request = request, .response = response, .begun_ms = steady_ms()};
+    if (!is_sendable(request)) {
+        snprintf(response->why, sizeof response->why,
+                 "it would be sent with a header that has a control character in it");
+        return;
+    }
     CURL *handle = transfer.handle = take_handle(http);
     struct curl_slist *headers = list_of(request);
+    bool well = false;
     if (handle != NULL && (headers != NULL || request->header_count == 0) &&
         set_up(http, handle, &transfer) && set_request(http, handle, request, headers)) {
         response->unusable = false;
         response->why[0] = '\0';
         CURLcode code = curl_easy_perform(handle);
-        if (code == CURLE_OK)
+        well = code == CURLE_OK;
+        if (well)
             take_answer(&transfer);
         else
             explain(&transfer, code);
     }
     curl_slist_free_all(headers);
     if (handle != NULL)
-        give_handle(http, handle);
+        give_handle(http, handle, well);
 }
 
 void http_clear(struct http_response *response)

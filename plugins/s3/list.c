@@ -42,8 +42,15 @@ int name_split(const struct s3 *s3, const char *name, struct object_name *split)
     return status;
 }
 
+void strengthen(char *etag)
+{
+    if (strncmp(etag, "W/\"", 3) == 0)
+        memmove(etag, etag + 2, strlen(etag) - 1);
+}
+
 void unquote(char *etag)
 {
+    strengthen(etag);
     size_t bytes = strlen(etag);
     if (bytes >= 2 && etag[0] == '"' && etag[bytes - 1] == '"') {
         memmove(etag, etag + 1, bytes - 2);
@@ -51,11 +58,17 @@ void unquote(char *etag)
     }
 }
 
+int64_t nanoseconds_of(time_t seconds)
+{
+    static const int64_t most = INT64_MAX / 1000000000;
+    return seconds <= 0 || seconds > most ? 0 : (int64_t)seconds * 1000000000;
+}
+
 int64_t time_of_list(const char *text)
 {
     struct tm parts = {0};
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    return end == NULL ? 0 : (int64_t)timegm(&parts) * 1000000000;
+    return end == NULL ? 0 : nanoseconds_of(timegm(&parts));
 }
 
 /* ---- a page ---------------------------------------------------------------------------------- */
@@ -69,7 +82,8 @@ struct row {
 struct page {
     struct row *rows;
     size_t count, room;
-    bool truncated, encoded, failed;
+    bool whole; /* it is a list, and not what somebody else has to say */
+    bool truncated, says_truncated, encoded, failed;
     bool in_row;          /* the last row is being read */
     char *token, *marker; /* where the next one begins, in either form */
 };
@@ -130,10 +144,19 @@ static void take_content(struct page *page, const char *what, const char *text)
     }
 }
 
+/* Whether there is more has to be said plainly: who takes a part for all of it hides the rest. */
+static void take_truncated(struct page *page, const char *text)
+{
+    page->says_truncated = true;
+    page->truncated = strcmp(text, "true") == 0;
+    page->failed |= !page->truncated && strcmp(text, "false") != 0;
+}
+
 static bool on_element(void *self, const char *path, const char *text)
 {
     struct page *page = self;
     static const char top[] = "ListBucketResult/";
+    page->whole |= strcmp(path, "ListBucketResult") == 0;
     if (strncmp(path, top, sizeof top - 1) != 0)
         return true;
     path += sizeof top - 1;
@@ -142,7 +165,7 @@ static bool on_element(void *self, const char *path, const char *text)
     else if (strcmp(path, "Contents") == 0)
         page->in_row = false;
     else if (strcmp(path, "IsTruncated") == 0)
-        page->truncated = strcmp(text, "true") == 0;
+        take_truncated(page, text);
     else if (strcmp(path, "EncodingType") == 0)
         page->encoded = strcmp(text, "url") == 0;
     else if (strcmp(path, "NextContinuationToken") == 0)
@@ -163,9 +186,12 @@ static bool finish_page(struct page *page)
     }
     if (page->marker != NULL && page->encoded && !uri_decode(page->marker))
         return false;
+    if (!page->says_truncated)
+        page->truncated = page->token != NULL || page->marker != NULL;
     if (page->truncated && page->token == NULL && page->marker == NULL && page->count > 0)
         take_text(page, &page->marker, page->rows[page->count - 1].key);
-    return !page->failed && (!page->truncated || page->token != NULL || page->marker != NULL);
+    return page->whole && !page->failed &&
+           (!page->truncated || page->token != NULL || page->marker != NULL);
 }
 
 static int read_page(struct s3 *s3, const struct call *call, struct page *page)
@@ -180,10 +206,18 @@ static int read_page(struct s3 *s3, const struct call *call, struct page *page)
 
 /* ---- page after page ------------------------------------------------------------------------- */
 
+enum {
+    BARREN_MOST = 1000,    /* pages in a row that bring nothing new: some are empty */
+    LISTED_MOST = 10000000 /* objects: nobody has so many archives, and they stay in memory */
+};
+
 /* How it goes on. */
 struct place {
     bool old_form;
-    char *from; /* NULL: at the start */
+    char *from;     /* NULL: at the start */
+    char *greatest; /* of all keys; NULL: there was none */
+    unsigned barren;
+    uint64_t listed;
 };
 
 static int ask_page(struct s3 *s3, const struct object_name *name, struct place *place,
@@ -225,6 +259,29 @@ static int give_page(const struct page *page,
     return status;
 }
 
+/* Keys come in order. A service that gives the same ones again and again, or none, or ever more,
+ * would never come to an end. */
+static int check_progress(struct s3 *s3, const struct page *page, struct place *place)
+{
+    bool more = false;
+    for (size_t i = 0; i < page->count; i++) {
+        const char *key = page->rows[i].key;
+        if (place->greatest != NULL && strcmp(key, place->greatest) <= 0)
+            continue;
+        free(place->greatest);
+        place->greatest = strdup(key);
+        if (place->greatest == NULL)
+            return s3->host->fail(s3->host, HB_STATUS_FATAL, "out of memory");
+        more = true;
+    }
+    place->barren = more ? 0 : place->barren + 1;
+    place->listed += page->count;
+    if (place->barren <= BARREN_MOST && place->listed <= LISTED_MOST)
+        return HB_OK;
+    return s3->host->fail_as(s3->host, HB_STATUS_FATAL, HB_CAUSE_UNSUPPORTED, NULL,
+                             "the list that the service gives does not end");
+}
+
 /* A page that begins where the one before did would never end. */
 static int go_on(struct s3 *s3, struct page *page, struct place *place)
 {
@@ -252,6 +309,8 @@ int list_keys(struct s3 *s3, const struct object_name *name,
         if (status == HB_STATUS_NOMATCH)
             status = ask_page(s3, name, &place, &page);
         if (status == HB_OK)
+            status = check_progress(s3, &page, &place);
+        if (status == HB_OK)
             status = give_page(&page, each, context);
         more = page.truncated;
         if (status == HB_OK && more)
@@ -259,6 +318,7 @@ int list_keys(struct s3 *s3, const struct object_name *name,
         clear_page(&page);
     }
     free(place.from);
+    free(place.greatest);
     return status;
 }
 

@@ -17,10 +17,15 @@ int list_split(const struct s3 *s3, const char *prefix, struct object_name *spli
 /* All keys that begin as name->key. HB_OK, what `each` returned, or a failure that was told. */
 int list_keys(struct s3 *s3, const struct object_name *name,
               int (*each)(void *context, const struct listed *listed), void *context);
-/* An ETag without the quotes; in place. */
+/* An ETag without "W/", which a proxy that could change the body has put in front of what the
+ * service said; in place. */
+void strengthen(char *etag);
+/* And without the quotes. */
 void unquote(char *etag);
 /* 2009-10-12T17:50:30.000Z as nanoseconds; 0: it is not a time. */
 int64_t time_of_list(const char *text);
+/* Since 1970; 0: that is not a time when anything could have been written. */
+int64_t nanoseconds_of(time_t seconds);
 
 /* "BUCKET/KEY". HB_OK, or a failure that was told: the bucket is missing. */
 int name_split(const struct s3 *s3, const char *name, struct object_name *split);

@@ -87,13 +87,16 @@ static int no_etag(const struct s3 *s3)
 }
 
 /* Who has given it up? Not we: nothing of ours is left there to go on with. */
-static int explain_part(const struct s3 *s3, const struct call *call, int status)
+int multipart_gone(const struct s3 *s3)
 {
-    if (!call_refused(call, "NoSuchUpload", 404))
-        return status;
     return s3->host->fail_as(s3->host, HB_STATUS_FATAL, HB_CAUSE_NOT_FOUND,
                              "look at the lifecycle rules of the bucket, and who else uses it",
                              "somebody has given up the upload while it was on its way");
+}
+
+static int explain_part(const struct s3 *s3, const struct call *call, int status)
+{
+    return call_refused(call, "NoSuchUpload", 404) ? multipart_gone(s3) : status;
 }
 
 int multipart_part(struct s3 *s3, struct put *put, uint64_t number, const void *data, size_t bytes)
@@ -119,6 +122,7 @@ int multipart_part(struct s3 *s3, struct put *put, uint64_t number, const void *
         return explain_part(s3, &call, status);
     if (!http_header(&call.response, "etag", part.etag, sizeof part.etag) || *part.etag == '\0')
         return no_etag(s3);
+    strengthen(part.etag);
     return note_part(s3, put, number, &part);
 }
 
@@ -230,5 +234,5 @@ int multipart_complete(struct s3 *s3, struct put *put, bool *unclear, bool *gone
     *unclear |= call.unclear;
     *gone = status != HB_OK && call_refused(&call, "NoSuchUpload", 404);
     *taken = status != HB_OK && call_refused(&call, "PreconditionFailed", 412);
-    return *gone && !*unclear ? explain_part(s3, &call, status) : status;
+    return status;
 }

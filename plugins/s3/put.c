@@ -172,14 +172,17 @@ static int settle(struct s3 *s3, struct put *put, uint64_t bytes)
         int status = commit_once(s3, put, &unclear, &gone, &taken);
         if (status == HB_OK)
             return HB_OK;
-        if (!unclear)
-            return taken ? HB_STATUS_NOMATCH : status;
+        /* A proxy that has sent it twice gives the answer to the second one. */
+        if (!unclear && !taken && !gone)
+            return status;
         int found = get_is_ours(s3, &put->name, put->run, bytes);
         if (found == HB_OK) {
             s3->host->note(s3->host, NULL, "[%s]: the answer to a commit was lost; it is there",
                            s3->settings->section);
             return HB_OK;
         }
+        if (!unclear && found == HB_STATUS_NOMATCH)
+            return taken ? HB_STATUS_NOMATCH : multipart_gone(s3);
         if (taken && found == HB_STATUS_NOMATCH)
             return HB_STATUS_NOMATCH; /* somebody else was first, and one alone can be */
         if (gone)

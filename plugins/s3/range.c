@@ -46,8 +46,7 @@ static bool read_said(const struct http_response *response, struct said *said)
         said->id[0] = '\0';
     http_header(response, RUN_HEADER, said->run, sizeof said->run);
     if (http_header(response, "last-modified", text, sizeof text)) {
-        time_t written = curl_getdate(text, NULL);
-        said->written = written == (time_t)-1 ? 0 : (int64_t)written * 1000000000;
+        said->written = nanoseconds_of(curl_getdate(text, NULL));
     }
     said->ranged = http_header(response, "content-range", text, sizeof text);
     if (said->ranged)
@@ -57,12 +56,13 @@ static bool read_said(const struct http_response *response, struct said *said)
     return read_number(text, '\0', &said->bytes) != NULL && *said->etag != '\0';
 }
 
+/* Without a range all of it must have come, except that a HEAD brings nothing. */
 bool said_read(const struct http_response *response, struct said *said)
 {
-    return read_said(response, said) &&
-           (response->status != 206 ||
-            (said->ranged &&
-             said->last - said->first + 1 == response->body.bytes + response->into_bytes));
+    uint64_t came = response->body.bytes + response->into_bytes;
+    if (!read_said(response, said) || said->ranged != (response->status == 206))
+        return false;
+    return said->ranged ? said->last - said->first + 1 == came : came == said->bytes || came == 0;
 }
 
 bool is_missing(const struct call *call)

@@ -5,7 +5,7 @@
 
 #include "client.h"
 
-enum { TAIL_BYTES = 256 << 10, VERSION_BYTES = 256 };
+enum { TAIL_BYTES = 256 << 10, VERSION_BYTES = 256, ID_BYTES = 1024 + 8 };
 
 struct ahead;
 
@@ -13,7 +13,7 @@ struct reader {
     struct object_name name;
     char *whole_name, *key;
     char etag[VERSION_BYTES]; /* without quotes */
-    char id[VERSION_BYTES];   /* of the version; "": the bucket keeps none */
+    char id[ID_BYTES];        /* of the version; "": the bucket keeps none */
     char run[80];             /* "": none is known */
     uint64_t bytes;
     int64_t written;
@@ -25,7 +25,7 @@ struct reader {
 
 /* What an answer says of an object. */
 struct said {
-    char etag[VERSION_BYTES], id[VERSION_BYTES], run[80];
+    char etag[VERSION_BYTES], id[ID_BYTES], run[80];
     uint64_t bytes, first, last; /* both of a range */
     int64_t written;
     bool ranged; /* it is said which bytes these are */

@@ -114,6 +114,9 @@ void refusal_of(const struct http_response *response, struct refusal *refusal)
         (void)xml_read(text_of(&response->body), response->body.bytes, &reader);
     if (*refusal->region == '\0')
         http_header(response, "x-amz-bucket-region", refusal->region, sizeof refusal->region);
+    char location[sizeof refusal->location];
+    if (response->status / 100 == 3 && http_header(response, "location", location, sizeof location))
+        take_words(refusal->location, sizeof refusal->location, location);
     struct row row = by_status(response->status);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (strcmp(codes[i].code, refusal->code) == 0)
@@ -153,8 +156,9 @@ const char *refusal_hint(const struct refusal *refusal)
         return "make the bucket first; the first word of the name is the bucket";
     if (strcmp(code, "InvalidObjectState") == 0)
         return "the service keeps it in an archive class: restore it there first";
-    if (refusal->cause == HB_CAUSE_UNSUPPORTED && *refusal->region == '\0' &&
-        strstr(code, "Redirect") != NULL)
+    if ((refusal->cause == HB_CAUSE_UNSUPPORTED && *refusal->region == '\0' &&
+         strstr(code, "Redirect") != NULL) ||
+        *refusal->location != '\0')
         return "set endpoint and region to those of the bucket";
     return NULL;
 }

@@ -20,10 +20,11 @@ enum then {
 };
 
 struct refusal {
-    char code[64];     /* "NoSuchKey"; "": the answer does not say */
-    char message[300]; /* in the service's words; "": none */
-    char region[64];   /* it names another one; "": none */
-    uint32_t cause;    /* enum hb_cause */
+    char code[64];      /* "NoSuchKey"; "": the answer does not say */
+    char message[300];  /* in the service's words; "": none */
+    char region[64];    /* it names another one; "": none */
+    char location[200]; /* where it wants to be asked instead, which is not done; "": nowhere */
+    uint32_t cause;     /* enum hb_cause */
     enum then then;
 };
 

@@ -50,7 +50,7 @@ struct s3 {
     char region[64];
     int64_t clock_ahead; /* seconds that the service is ahead of us */
     unsigned noted;      /* so many notes about requests that were sent again */
-    char last_note[500];
+    char last_note[700];
 };
 
 struct object_name {

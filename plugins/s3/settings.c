@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define OPTION(...) (&(const struct hb_option){.size = sizeof(struct hb_option), __VA_ARGS__})
 
@@ -119,6 +120,24 @@ static bool is_url(const char *text)
     return *host != '\0' && strpbrk(host, "?#@ \t") == NULL && *host != '/' && *host != ':';
 }
 
+bool is_open_line(const char *url)
+{
+    /* The last two: what a container asks for its keys, on the machine that it runs on. */
+    static const char *const here[] = {"127.0.0.1",     "localhost",      "[::1]",
+                                       "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"};
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    size_t bytes = strcspn(url + 7, "/?#:");
+    if (memchr(url + 7, '@', strcspn(url + 7, "/?#")) != NULL)
+        return true;
+    if (url[7] == '[')
+        bytes = strcspn(url + 7, "]") + 1;
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+        if (bytes == strlen(here[i]) && strncasecmp(url + 7, here[i], bytes) == 0)
+            return false;
+    return true;
+}
+
 static bool wrong(const struct hb_host *host, const struct hb_settings *settings, int which,
                   const char *what)
 {
@@ -147,6 +166,10 @@ bool settings_check(const struct hb_host *host, const struct hb_settings *settin
     if ((encryption == ENCRYPT_CUSTOMER) != (*text_setting(settings, CUSTOMER_KEY) != '\0'))
         well = wrong(host, settings, CUSTOMER_KEY,
                      "it goes with encryption = customer, and that with it");
+    if (encryption == ENCRYPT_CUSTOMER && is_open_line(endpoint))
+        well = wrong(host, settings, CUSTOMER_KEY,
+                     "each request has it in it, and over http:// all on the way read it; write "
+                     "https:// in endpoint");
     if (encryption != ENCRYPT_KMS && *text_setting(settings, KMS_KEY) != '\0')
         well = wrong(host, settings, KMS_KEY, "it goes with encryption = kms");
     return well;

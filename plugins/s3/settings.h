@@ -66,4 +66,7 @@ static inline int64_t number_setting(const struct hb_settings *settings, int whi
     return settings->values[which]->number;
 }
 
+/* Can whoever is on the way read what is sent to that URL? Not on this machine. */
+bool is_open_line(const char *url);
+
 #endif

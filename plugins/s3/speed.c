@@ -3,7 +3,11 @@
 
 #include <time.h>
 
-enum { SLICE = 50 }; /* milliseconds; so soon a signal is noticed */
+enum {
+    SLICE = 50, /* milliseconds; so soon a signal is noticed */
+    A_SECOND = 8,
+    SLICE_LEAST = 1024
+};
 
 static uint64_t steady_ns(void)
 {
@@ -50,4 +54,13 @@ bool speed_wait(struct speed *speed, size_t bytes, bool (*stopped)(void *context
     speed->free_at = start + takes;
     pthread_mutex_unlock(&speed->lock);
     return pause_ms((start - now) / 1000000, stopped, context);
+}
+
+size_t speed_slice(const struct speed *speed, size_t bytes)
+{
+    size_t most = speed == NULL || speed->bytes_a_second == 0 ? bytes
+                  : speed->bytes_a_second / A_SECOND < SLICE_LEAST
+                      ? SLICE_LEAST
+                      : (size_t)(speed->bytes_a_second / A_SECOND);
+    return bytes < most ? bytes : most;
 }

@@ -16,6 +16,9 @@ struct speed {
 
 void speed_init(struct speed *speed, uint64_t bytes_a_second);
 void speed_clear(struct speed *speed);
+/* Of so many bytes, as many as may go at once: a connection that says nothing for long is taken for
+ * a dead one. NULL: any. */
+size_t speed_slice(const struct speed *speed, size_t bytes);
 /* Waits until so many bytes may pass. False: it was told to stop meanwhile. */
 bool speed_wait(struct speed *speed, size_t bytes, bool (*stopped)(void *context), void *context);
 

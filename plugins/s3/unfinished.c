@@ -87,6 +87,7 @@ struct uploads {
     size_t count;
     char *is_key, *id; /* of the one that is being read */
     int64_t begun;     /* likewise; 0: unknown */
+    bool whole;        /* it is such a list */
     bool more;         /* some are not among them */
     bool failed;
 };
@@ -125,6 +126,8 @@ static bool on_upload(void *self, const char *path, const char *text)
         uploads->begun = time_of_list(text);
     } else if (strcmp(path, "ListMultipartUploadsResult/IsTruncated") == 0) {
         uploads->more |= strcmp(text, "true") == 0;
+    } else if (strcmp(path, "ListMultipartUploadsResult") == 0) {
+        uploads->whole = true;
     } else if (strcmp(path, "ListMultipartUploadsResult/Upload") == 0 && !uploads->failed) {
         end_upload(uploads);
     }
@@ -153,7 +156,8 @@ static int list_uploads(struct s3 *s3, const struct object_name *name, struct up
     call_query(&call, "encoding-type", "url");
     int status = call_do(s3, &call);
     if (status == HB_OK &&
-        !xml_read(text_of(&call.response.body), call.response.body.bytes, &reader))
+        (!xml_read(text_of(&call.response.body), call.response.body.bytes, &reader) ||
+         !uploads->whole))
         status = s3->host->fail_as(s3->host, HB_STATUS_FATAL, HB_CAUSE_NETWORK, NULL,
                                    "the service gave no list of uploads");
     return status;

@@ -29,6 +29,7 @@ case "$RCLONE_STRIKES" in
 "$at done") rclone "$@"; echo "told to fail" >&2; exit 1;;
 "$at killed") rclone "$@" & sleep 0.0$(($$ % 10)); kill -9 $! 2>/dev/null; kill -9 $$;;
 "$at cut") rclone "$@" | head -c 20; exit 0;;
+*" nothing") case " $* " in *" features "*) exit 3;; esac;;
 *" nomoves") case " $* " in *" features "*) echo '{{"Features": {{"PutStream": true}}}}'; exit 0;; esac;;
 "$at wrong") echo '{{"Path": 1'; exit 0;;
 esac
@@ -117,6 +118,7 @@ class Store(hb.Case):
                           ("rclone://none/a.zip", b"config file"), ("rclone://far//x/none.zip", b"nothing of that name")):
             self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
         self.assertIn(b"can neither rename nor copy", self.run_it("backup", "-o", self.url("b.zip"), strikes="0 nomoves", expect=1).stderr)
+        self.assertIn(b"does not find far:", self.run_it("backup", "-o", self.url("b.zip"), strikes="0 nothing", expect=1).stderr)
         self.assertEqual(self.archives(), before)
 
     def test_an_archive_of_another_name_is_not_shown(self):
@@ -144,6 +146,12 @@ class Store(hb.Case):
     def test_no_such_program(self):
         done = self.run_it("--set", "store:rclone.program=no-such-program", "list", self.url("a.zip"), expect=1)
         self.assertIn(b"no-such-program", done.stderr)
+
+    def test_what_it_says(self):
+        """Its last line, and what that goes on from."""
+        hb.write(self.dir / "failing", "#!/bin/sh\nprintf 'first\\nthe reason\\ncaused by: one\\ncaused by: another\\n' >&2; exit 1\n", 0o755)
+        done = self.run_it("--set", f"store:rclone.program={self.dir}/failing", "list", self.url("a.zip"), expect=1)
+        self.assertIn(b"exit status 1: the reason caused by: one caused by: another\n", done.stderr)
 
     def test_flags(self):
         self.run_it("--set", "store:rclone.flags=--bwlimit 100M", "backup", "-o", self.url("a.zip"))

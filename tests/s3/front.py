@@ -82,6 +82,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             front.wait_until_gone(self.connection)
             return self.hang_up()
         answer = front.answer(request, kind)
+        if front.twist:
+            answer = front.twist(request, answer)
+        if callable(answer):
+            self.close_connection = True
+            return answer(self)
         if kind == "lost":
             return self.hang_up()
         self.reply(answer, kind)
@@ -123,6 +128,7 @@ class Front(http.server.ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.service, self.lock = service, threading.Lock()
         self.log, self.at, self.kind, self.struck, self.before, self.slowness = [], 0, "", None, None, 0
+        self.twist = None  # gets the request and the answer, and gives another one, or what writes one on its own
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 

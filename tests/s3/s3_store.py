@@ -122,7 +122,7 @@ class Store(s3case.Case):
             self.assertEqual(self.service.uploads, {})
 
     def test_what_is_not_there(self):
-        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://no-such/none.zip", b"NoSuchBucket"),
+        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://bucket/n/", b"--dry-run"), ("s3://no-such/none.zip", b"NoSuchBucket"),
                           ("s3://bucket", b"no object"), ("s3:///x", b"no bucket")):
             self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
         self.assertIn(b"NoSuchBucket", self.run_it("backup", "-o", "s3://no-such/a.zip", expect=1).stderr)
@@ -283,6 +283,8 @@ class Settings(s3case.Case):
     def test_wrong_ones(self):
         for words, said in ((("endpoint=ftp://x",), b"https://HOST"), (("secret-access-key=",), b"both halves"),
                             (("credentials=command",), b"credentials-command"), (("encryption=customer",), b"customer-key"),
+                            (("encryption=customer", "customer-key=env:KEY", "endpoint=http://s3.example.org"), b"https://"),
+                            (("encryption=customer", "customer-key=env:KEY", "endpoint=http://127.example.org"), b"https://"),
                             (("kms-key=x",), b"encryption = kms"), (("part-size=1M",), b"part-size"),
                             (("encryption=customer", "customer-key=text:AAAA"), b"base64")):
             sets = [word for pair in words for word in ("--set", f"store:s3.{pair}")]
@@ -372,6 +374,8 @@ class Credentials(s3case.Case):
         answers["/keys"] = json.dumps({"AccessKeyId": self.service.access, "SecretAccessKey": SECRET})
         self.try_it(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{front.port}/keys",
                          "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(self.dir / "token")})
+        for url in ("http://keys.invalid/", "http://127.0.0.1.invalid/", f"http://localhost:{front.port}@keys.invalid/", "HTTP://[::2]/"):
+            self.assertIn(b"to another machine", self.try_it(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}, expect=1).stderr, url)
 
     def test_a_proxy_of_the_environment(self):
         """What is asked for goes by way of it."""

@@ -176,6 +176,7 @@ static void test_keys(void **state)
     (void)state;
     expect_error("k = v\n[a]\n", 1, "'k ' is outside any section");
     expect_error("[a]\nword\n", 2, "'word' has no '='");
+    expect_error("[a]\nkey secret\n", 2, "'key …' has no '='");
     expect_error("[a]\n= v\n", 2, "no key before the '='");
     expect_error("[a]\n: v\n", 2, "no key before the ':'");
     expect_error("[a]\nk = 1\nl = 2\nk = 3\n", 4, "'k' is repeated in [a]; it is first on line 2");
