@@ -66,6 +66,8 @@ static const struct hb_plugin plugin = {
     .ops = &ops,
 };
 
+HB_PLUGIN_KIND(HB_KIND_STORE);
+
 const struct hb_plugin *hb_plugin_v1(void)
 {
     return &plugin;
