@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "armor.h"
 
-#include <sodium.h>
+#include "base64.h"
 #include <string.h>
 
 #define ARMOR_END "-----END AGE ENCRYPTED FILE-----"
@@ -59,8 +59,8 @@ static bool decode_lines(const char *at, const char *end, struct locked *out)
         if (is(line, bytes, ARMOR_END))
             return at == end;
         if (last != COLUMNS || bytes == 0 || bytes > COLUMNS ||
-            sodium_base642bin(out->data + out->bytes, room - out->bytes, line, bytes, NULL, &got,
-                              NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+            !base64_decode(BASE64_PADDED, line, bytes, out->data + out->bytes, room - out->bytes,
+                           &got))
             return false;
         out->bytes += got;
         last = got == COLUMNS / 4 * 3 ? bytes : 0; /* behind padding nothing follows */

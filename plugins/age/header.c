@@ -99,7 +99,7 @@ static enum header_answer read_body(struct reading *reading, struct stanza *stan
             return HEADER_CUT;
         if (line.bytes > COLUMNS)
             return wrong(reading, "is longer than 64 characters");
-        if (!base64_decode(line.text, line.bytes, decoded, sizeof decoded, &bytes))
+        if (!base64_decode(BASE64_BARE, line.text, line.bytes, decoded, sizeof decoded, &bytes))
             return wrong(reading, "is not canonical base64");
         for (size_t i = 0; i < bytes && stanza->body_bytes + i < BODY_BYTES; i++)
             stanza->body[stanza->body_bytes + i] = decoded[i];
