@@ -2,8 +2,6 @@
 #include "header.h"
 
 #include "base64.h"
-#include "scrypt.h"
-#include "x25519.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,22 +157,6 @@ bool stanza_is(const struct stanza *stanza, const char *type)
 {
     return stanza->type.bytes == strlen(type) &&
            memcmp(stanza->type.text, type, stanza->type.bytes) == 0;
-}
-
-const char *header_stanzas_problem(const struct header *header)
-{
-    for (size_t i = 0; i < header->stanza_count; i++) {
-        const struct stanza *stanza = &header->stanzas[i];
-        const char *problem = stanza_is(stanza, X25519)   ? x25519_problem(stanza)
-                              : stanza_is(stanza, SCRYPT) ? scrypt_problem(stanza)
-                                                          : NULL;
-        if (problem != NULL)
-            return problem;
-        /* Else whoever knows one recipient's key could pass for one who knows the passphrase. */
-        if (stanza_is(stanza, SCRYPT) && header->stanza_count > 1)
-            return "the stanza of a passphrase does not stand alone";
-    }
-    return NULL;
 }
 
 bool header_mac_holds(const struct header *header, const char *text, const unsigned char *file_key)

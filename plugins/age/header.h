@@ -62,11 +62,6 @@ struct header_fault {
 enum header_answer header_read(const char *text, size_t bytes, struct header *out,
                                struct header_fault *fault);
 bool stanza_is(const struct stanza *stanza, const char *type);
-/*
- * Whether the stanzas that are known here are as they must be, whoever they are for. NULL, or what
- * is wrong, a sentence.
- */
-const char *header_stanzas_problem(const struct header *header);
 /* Is it the header that was made with this file key? */
 bool header_mac_holds(const struct header *header, const char *text, const unsigned char *file_key);
 

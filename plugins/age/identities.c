@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "identities.h"
 
-#include "age.h"
 #include "bech32.h"
 #include "file.h"
 #include "lines.h"
 #include "protected.h"
 #include "settings.h"
+#include "stanzas.h"
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +33,22 @@ static const char *not_yet(const char *text, size_t bytes)
     return NULL;
 }
 
-static int bad_file(const struct age *age, const char *path, const char *why)
+struct asked {
+    const struct hb_host *host;
+    const struct hb_settings *settings;
+    struct identities *identities;
+};
+
+static int bad_file(const struct asked *asked, const char *path, const char *why)
 {
-    return settings_fail(age->host, age->settings, IDENTITY, HB_CAUSE_NONE, NULL, "%s: %s", path,
-                         why);
+    return settings_fail(asked->host, asked->settings, IDENTITY, HB_CAUSE_NONE, NULL, "%s: %s",
+                         path, why);
 }
 
-static int bad_line(const struct age *age, const char *path, size_t number, const char *why)
+static int bad_line(const struct asked *asked, const char *path, size_t number, const char *why)
 {
-    return settings_fail(age->host, age->settings, IDENTITY, HB_CAUSE_NONE, NULL, "%s: line %zu %s",
-                         path, number, why);
+    return settings_fail(asked->host, asked->settings, IDENTITY, HB_CAUSE_NONE, NULL,
+                         "%s: line %zu %s", path, number, why);
 }
 
 static size_t count_lines(const struct locked *text)
@@ -55,24 +61,24 @@ static size_t count_lines(const struct locked *text)
     return count;
 }
 
-static int read_keys(const struct age *age, const char *path, const struct locked *text,
+static int read_keys(const struct asked *asked, const char *path, const struct locked *text,
                      struct identity_file *out)
 {
     struct lines lines = {(const char *)text->data, (const char *)text->data + text->bytes, 0};
     size_t count = count_lines(text), bytes;
     const char *line;
     if (count == 0)
-        return bad_file(age, path, "there is no secret key in it");
+        return bad_file(asked, path, "there is no secret key in it");
     AUTO_LOCKED keys = locked_new(count * sizeof(struct identity));
     if (keys.data == NULL)
-        return age->host->fail(age->host, HB_STATUS_FATAL, "out of memory");
+        return asked->host->fail(asked->host, HB_STATUS_FATAL, "out of memory");
     struct identity *at = (struct identity *)keys.data;
     for (; lines_next(&lines, &line, &bytes); at++) {
         const char *why = not_yet(line, bytes);
         if (why == NULL)
             why = bech32_decode(line, bytes, SECRET, at->secret);
         if (why != NULL)
-            return bad_line(age, path, lines.number, why);
+            return bad_line(asked, path, lines.number, why);
         x25519_recipient(at);
     }
     *out = (struct identity_file){.keys = keys, .count = count};
@@ -80,24 +86,19 @@ static int read_keys(const struct age *age, const char *path, const struct locke
     return HB_OK;
 }
 
-static int read_file(struct age *age, size_t which)
+static int read_file(const struct asked *asked, size_t which)
 {
-    const char *path = age->settings->values[IDENTITY]->list[which];
+    const char *path = asked->settings->values[IDENTITY]->list[which];
     AUTO_LOCKED file = {0}, plain = {0};
-    int status = file_read(age->host, age->settings, IDENTITY, path, FILE_SECRET, &file);
-    if (status != HB_OK || !protected_is(&file))
-        return status != HB_OK ? status
-                               : read_keys(age, path, &file, &age->identities.files[which]);
-    status = protected_open(age, path, &file, &plain);
-    return status != HB_OK ? status : read_keys(age, path, &plain, &age->identities.files[which]);
-}
-
-static bool has_x25519(const struct header *header)
-{
-    for (size_t i = 0; i < header->stanza_count; i++)
-        if (stanza_is(&header->stanzas[i], X25519))
-            return true;
-    return false;
+    int status = file_read(asked->host, asked->settings, IDENTITY, path, FILE_SECRET, &file);
+    const struct locked *text = &file;
+    if (status == HB_OK && protected_is(&file)) {
+        status = protected_open(asked->host, asked->settings, &asked->identities->passphrase, path,
+                                &file, &plain);
+        text = &plain;
+    }
+    return status != HB_OK ? status
+                           : read_keys(asked, path, text, &asked->identities->files[which]);
 }
 
 static enum unwrapped ask_one(const struct identity *identity, const struct header *header,
@@ -113,7 +114,7 @@ static enum unwrapped ask_one(const struct identity *identity, const struct head
     return UNWRAPPED_NO;
 }
 
-static enum unwrapped ask_file(const struct age *age, const struct identity_file *file,
+static enum unwrapped ask_file(const struct asked *asked, const struct identity_file *file,
                                const struct header *header, unsigned char *file_key, int *status)
 {
     const struct identity *identities = (const struct identity *)file->keys.data;
@@ -121,7 +122,7 @@ static enum unwrapped ask_file(const struct age *age, const struct identity_file
         enum unwrapped answer = ask_one(&identities[i], header, file_key);
         if (answer != UNWRAPPED_NO)
             return answer;
-        if (age->host->cancelled(age->host)) {
+        if (asked->host->cancelled(asked->host)) {
             *status = HB_STATUS_CANCELLED;
             return UNWRAPPED_NO;
         }
@@ -129,27 +130,28 @@ static enum unwrapped ask_file(const struct age *age, const struct identity_file
     return UNWRAPPED_NO;
 }
 
-enum unwrapped identities_unwrap(struct age *age, const struct header *header,
+enum unwrapped identities_unwrap(const struct hb_host *host, const struct hb_settings *settings,
+                                 struct identities *identities, const struct header *header,
                                  unsigned char *file_key, int *status)
 {
-    struct identities *all = &age->identities;
-    size_t count = count_setting(age->settings, IDENTITY);
+    const struct asked asked = {host, settings, identities};
+    size_t count = count_setting(settings, IDENTITY);
     *status = HB_OK;
-    if (count == 0 || !has_x25519(header))
+    if (count == 0 || stanzas_count(header, X25519) == 0)
         return UNWRAPPED_NO;
-    if (all->files == NULL)
-        all->files = calloc(count, sizeof *all->files);
-    if (all->files == NULL) {
-        *status = age->host->fail(age->host, HB_STATUS_FATAL, "out of memory");
+    if (identities->files == NULL)
+        identities->files = calloc(count, sizeof *identities->files);
+    if (identities->files == NULL) {
+        *status = host->fail(host, HB_STATUS_FATAL, "out of memory");
         return UNWRAPPED_NO;
     }
     for (size_t i = 0; i < count && *status != HB_STATUS_CANCELLED; i++) {
-        int read = all->files[i].keys.data != NULL ? HB_OK : read_file(age, i);
+        int read = identities->files[i].keys.data != NULL ? HB_OK : read_file(&asked, i);
         if (read != HB_OK) { /* another one may open it, so that this can wait */
             *status = read;
             continue;
         }
-        enum unwrapped answer = ask_file(age, &all->files[i], header, file_key, status);
+        enum unwrapped answer = ask_file(&asked, &identities->files[i], header, file_key, status);
         if (answer != UNWRAPPED_NO)
             return answer;
     }
@@ -161,5 +163,6 @@ void identities_free(const struct hb_settings *settings, struct identities *iden
     for (size_t i = 0; identities->files != NULL && i < count_setting(settings, IDENTITY); i++)
         locked_free(&identities->files[i].keys);
     free(identities->files);
+    locked_free(&identities->passphrase.text);
     *identities = (struct identities){0};
 }

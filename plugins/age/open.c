@@ -3,10 +3,11 @@
 
 #include "age.h"
 #include "armor.h"
+#include "passphrase.h"
 #include "payload.h"
-#include "scrypt.h"
-#include "seal.h"
+#include "sealing.h"
 #include "settings.h"
+#include "stanzas.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ static int read_header(struct opening *opening)
                                                              : "it is longer than 64 KiB");
     if (answer == HEADER_WRONG)
         return tell_fault(opening, &fault);
-    const char *problem = header_stanzas_problem(opening->header);
+    const char *problem = stanzas_problem(opening->header);
     if (problem != NULL)
         return damaged(opening, problem);
     size_t front = opening->header->bytes + NONCE_BYTES;
@@ -92,25 +93,6 @@ static int read_header(struct opening *opening)
 }
 
 /* ---- the file key ---------------------------------------------------------------------------- */
-
-int scrypt_is_allowed(const struct age *age, const struct stanza *stanza, const char *path)
-{
-    unsigned most = number_setting(age->settings, MAX_WORK_FACTOR);
-    unsigned factor = scrypt_factor(stanza);
-    const struct hb_host *host = age->host;
-    if (factor <= most)
-        return host->cancelled(host) ? HB_STATUS_CANCELLED : HB_OK;
-    const char *name = path == NULL ? "" : path, *colon = path == NULL ? "" : ": ";
-    if (factor > WORK_FACTOR_MOST)
-        return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_UNSUPPORTED, NULL,
-                             "%s%sits passphrase has a work factor above %d, the most that is "
-                             "possible",
-                             name, colon, WORK_FACTOR_MOST);
-    return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_DENIED,
-                         "if you trust where it comes from, set max-work-factor",
-                         "%s%sits passphrase has the work factor %u, and max-work-factor is %u",
-                         name, colon, factor, most);
-}
 
 /* HB_STATUS_NOMATCH is told, too. */
 static int by_passphrase(const struct opening *opening, unsigned char *file_key)
@@ -124,33 +106,18 @@ static int by_passphrase(const struct opening *opening, unsigned char *file_key)
                              "terminal:",
                              "is sealed with a passphrase, and [%s] has none",
                              age->settings->section);
-    int status = scrypt_is_allowed(age, stanza, NULL);
-    if (status == HB_OK)
-        status = secret_ask(host, age->settings, PASSPHRASE, false, &age->passphrase);
-    if (status != HB_OK)
-        return status;
-    const struct locked *text = &age->passphrase.text;
-    switch (scrypt_unwrap(stanza, text->data, text->bytes, file_key)) {
+    const struct locked_by by = {.option = PASSPHRASE, .secret = &age->passphrase};
+    int status;
+    switch (passphrase_unwrap(host, age->settings, &by, stanza, file_key, &status)) {
     case UNWRAPPED_YES:
         return HB_OK;
-    case UNWRAPPED_NO_MEMORY:
-        return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_BUSY, NULL,
-                             "there is no memory for scrypt, which takes %u MiB here",
-                             (1u << scrypt_factor(stanza)) >> 10);
-    default:
-        locked_free(&age->passphrase.text); /* it can be typed again */
+    case UNWRAPPED_NO:
         return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
                              "set passphrase to the one that it was sealed with",
                              "the passphrase of [%s] does not open it", age->settings->section);
+    default:
+        return status;
     }
-}
-
-static size_t count_of(const struct header *header, const char *type)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < header->stanza_count; i++)
-        count += stanza_is(&header->stanzas[i], type);
-    return count;
 }
 
 /* Nobody here opens it: why? */
@@ -168,7 +135,7 @@ static int tell_nobody(const struct opening *opening)
     };
     const struct age *age = opening->age;
     const struct hb_host *host = age->host;
-    size_t keys = count_of(opening->header, X25519);
+    size_t keys = stanzas_count(opening->header, X25519);
     if (keys > 0 && count_setting(age->settings, IDENTITY) > 0)
         return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
                              "set identity to the file with the secret key that it was sealed for",
@@ -180,7 +147,7 @@ static int tell_nobody(const struct opening *opening)
                              keys == 1 ? "" : "s", age->settings->section);
     const char *what = "a kind of key that is not known";
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (count_of(opening->header, others[i].type) > 0)
+        if (stanzas_count(opening->header, others[i].type) > 0)
             what = others[i].what;
     return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_UNSUPPORTED,
                          "open it with a program that knows that key (`age -d`)",
@@ -191,8 +158,10 @@ static int find_file_key(const struct opening *opening, unsigned char *file_key)
 {
     if (stanza_is(&opening->header->stanzas[0], SCRYPT))
         return by_passphrase(opening, file_key);
+    struct age *age = opening->age;
     int status;
-    switch (identities_unwrap(opening->age, opening->header, file_key, &status)) {
+    switch (identities_unwrap(age->host, age->settings, &age->identities, opening->header, file_key,
+                              &status)) {
     case UNWRAPPED_YES:
         return HB_OK;
     case UNWRAPPED_NO:

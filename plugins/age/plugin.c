@@ -5,7 +5,7 @@
 #include "armor.h"
 #include "open.h"
 #include "payload.h"
-#include "seal.h"
+#include "sealing.h"
 #include "settings.h"
 #include <sodium.h>
 #include <stdlib.h>
@@ -16,7 +16,6 @@ static void destroy(void *self)
     recipients_free(&age->recipients);
     identities_free(age->settings, &age->identities);
     locked_free(&age->passphrase.text);
-    locked_free(&age->identity_passphrase.text);
     free(age);
 }
 

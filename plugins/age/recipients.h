@@ -11,11 +11,6 @@ struct recipients {
     size_t count;
 };
 
-/*
- * The key of "age1...". NULL, or the rest of a sentence that begins with it and quotes nothing of
- * it: it may be a secret that stands in the wrong place.
- */
-const char *recipient_decode(const char *text, size_t characters, unsigned char *recipient);
 /* All of both options, unless that was done. HB_OK, with none if none is set, or a failure, told.
  */
 int recipients_read(const struct hb_host *host, const struct hb_settings *settings,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
-#include "recipients.h"
+#include "kdf.h"
+#include "recipient.h"
 #include "scrypt.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -55,12 +55,12 @@ static int unarmor(const char *in, const char *out)
     struct bytes text = bytes_from(in);
     struct locked binary = {0};
     const struct locked whole = {text.data, text.count};
-    if (sodium_init() < 0 || !armor_is(&whole) || !armor_decode(&whole, &binary))
-        return 6;
-    bytes_to(out, &(const struct bytes){binary.data, binary.bytes});
+    bool well = sodium_init() >= 0 && armor_is(&whole) && armor_decode(&whole, &binary);
+    if (well)
+        bytes_to(out, &(const struct bytes){binary.data, binary.bytes});
     locked_free(&binary);
     bytes_free(&text);
-    return 0;
+    return well ? 0 : 6;
 }
 
 int main(int count, char **words)

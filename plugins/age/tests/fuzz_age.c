@@ -9,6 +9,8 @@
 #include "fake_host.h"
 #include "lines.h"
 #include "protected.h"
+#include "recipient.h"
+#include "stanzas.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +63,7 @@ static void as_header(const char *text, size_t bytes)
             header_read(text, one->bytes - 1, other, &fault) != HEADER_CUT ||
             header_read(text, one->bytes / 2, other, &fault) != HEADER_CUT)
             abort();
-        (void)header_stanzas_problem(one);
+        (void)stanzas_problem(one);
     }
     free(one);
     free(other);
@@ -89,7 +91,10 @@ static void as_identity(const struct bytes *file)
 {
     const struct locked whole = {file->data, file->count};
     struct locked out = {0};
-    if (protected_is(&whole) && protected_open(self, "FILE", &whole, &out) == HB_OK)
+    struct age *age = self;
+    if (protected_is(&whole) &&
+        protected_open(age->host, age->settings, &age->identities.passphrase, "FILE", &whole,
+                       &out) == HB_OK)
         locked_free(&out);
     if (armor_decode(&whole, &out)) {
         if (out.bytes > file->count)

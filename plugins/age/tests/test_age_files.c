@@ -308,22 +308,22 @@ static size_t count_in(const unsigned char *data, size_t bytes, const unsigned c
 static size_t count_in_memory(const unsigned char *masked)
 {
     FILE *maps = fopen("/proc/self/maps", "r"), *memory = fopen("/proc/self/mem", "r");
-    char line[4096], rights[8];
-    unsigned long from, end;
+    char line[4096];
     size_t count = 0;
     assert_non_null(maps);
     assert_non_null(memory);
     setvbuf(memory, NULL, _IONBF, 0);
     while (fgets(line, sizeof line, maps) != NULL) {
-        if (sscanf(line, "%lx-%lx %7s", &from, &end, rights) != 3 || rights[1] != 'w' ||
-            strstr(line, "[stack]") != NULL || end - from > 64ul << 20)
+        char *at;
+        unsigned long from = strtoul(line, &at, 16), end = strtoul(at + 1, &at, 16);
+        if (at[2] != 'w' || strstr(line, "[stack]") != NULL || end - from > 64ul << 20)
             continue;
         unsigned char *copy = malloc(end - from);
         assert_non_null(copy);
         if (fseek(memory, (long)from, SEEK_SET) == 0) {
             size_t got = fread(copy, 1, end - from, memory);
             count += count_in(copy, got, masked);
-            memset(copy, 0, end - from);
+            explicit_bzero(copy, end - from);
         }
         free(copy);
     }
@@ -339,8 +339,7 @@ static void mask_first(unsigned char *masked)
     assert_null(bech32_decode(FIRST_SECRET, strlen(FIRST_SECRET), "AGE-SECRET-KEY-", key));
     for (int i = 0; i < 24; i++)
         masked[i] = key[i + 4] ^ 0x5a;
-    memset(key, 0, sizeof key);
-    __asm__ volatile("" : : "r"(key) : "memory");
+    explicit_bzero(key, sizeof key);
 }
 
 static void test_secrets_are_wiped(void **state)
@@ -367,8 +366,8 @@ static long locked_kilobytes(void)
     char line[256];
     long kilobytes = -1;
     while (fgets(line, sizeof line, status) != NULL)
-        if (sscanf(line, "VmLck: %ld", &kilobytes) == 1)
-            break;
+        if (strncmp(line, "VmLck:", 6) == 0)
+            kilobytes = strtol(line + 6, NULL, 10);
     fclose(status);
     return kilobytes;
 }

@@ -3,7 +3,7 @@
 #include "instance.h"
 
 #include "bech32.h"
-#include "recipients.h"
+#include "recipient.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "seal.h"
+#include "sealing.h"
 
 #include "age.h"
 #include "payload.h"

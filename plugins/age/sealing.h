@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_transform_ops.seal_begin(): a new key and its header; and what is done with any key. */
-#ifndef AGE_SEAL_H
-#define AGE_SEAL_H
+#ifndef AGE_SEALING_H
+#define AGE_SEALING_H
 
 #include "locked.h"
 #include <hbcore/transform.h>
