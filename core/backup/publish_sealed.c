@@ -69,7 +69,7 @@ static int passed(struct hb_publication *publication, int status)
     if (status != HB_OK && error->text[0] == '\0' && hb_interrupt_signal() == 0)
         hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be sealed by %s: %s",
                      publication->destination->path, hb_transform_name(transform),
-                     hb_failure_of(transform->run)->text);
+                     hb_instance_reason(transform->instance));
     return status;
 }
 

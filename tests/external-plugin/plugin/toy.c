@@ -4,7 +4,8 @@
  * twice, with a real checksum on every block, and header and blocks of odd lengths. Never use it.
  *
  * `key` is what is sealed with, `open` what is opened with: without the latter the plugin is where
- * only a public key would be. A key refuses to seal a number twice.
+ * only a public key would be. Both are secrets of the host, asked for when they are needed. A key
+ * refuses to seal a number twice.
  *
  * TOY_FAULT="CALL:NUMBER:KIND" in the environment strikes in the call of that number, from 1:
  * `fail` does nothing and says so; `flip` does it and changes a bit; `layout` says what cannot be;
@@ -46,12 +47,14 @@ static const struct hb_option *const options[KEYS] = {
                               .type = HB_OPTION_STRING,
                               .key = "key",
                               .default_text = "",
-                              .help = "What is sealed with"},
+                              .help = "What is sealed with",
+                              .flags = HB_OPTION_SECRET},
     &(const struct hb_option){.size = sizeof(struct hb_option),
                               .type = HB_OPTION_STRING,
                               .key = "open",
                               .default_text = "",
-                              .help = "What is opened with; empty: nothing is"},
+                              .help = "What is opened with; empty: nothing is",
+                              .flags = HB_OPTION_SECRET},
     &(const struct hb_option){.size = sizeof(struct hb_option),
                               .type = HB_OPTION_BYTES,
                               .key = "block",
@@ -139,14 +142,22 @@ static int struck(const struct toy *toy)
 
 /* ---- the key --------------------------------------------------------------------------------- */
 
-static struct key *key_of(const char *text, const unsigned char *header)
+/* NULL: the host, or this, has said why. */
+static struct key *key_of(const struct toy *toy, const char *option, const char *text,
+                          const unsigned char *header)
 {
-    struct key *key = calloc(1, sizeof *key);
-    if (key == NULL)
+    struct hb_secret secret = {.size = sizeof secret};
+    if (toy->host->secret(toy->host, option, text, &secret) != HB_OK)
         return NULL;
-    pthread_mutex_init(&key->lock, NULL);
-    memcpy(key->header, header, HEADER);
-    key->secret = hash(hash(1, text, strlen(text)), header + MAGIC, SALT);
+    struct key *key = calloc(1, sizeof *key);
+    if (key != NULL) {
+        pthread_mutex_init(&key->lock, NULL);
+        memcpy(key->header, header, HEADER);
+        key->secret = hash(hash(1, secret.text, secret.bytes), header + MAGIC, SALT);
+    } else {
+        toy->host->fail(toy->host, HB_STATUS_FATAL, "out of memory");
+    }
+    toy->host->secret_release(toy->host, &secret);
     return key;
 }
 
@@ -181,9 +192,9 @@ static int seal_begin(void *self, struct hb_sealing *sealing)
     memcpy(header, magic, MAGIC);
     if (getrandom(header + MAGIC, SALT, 0) != SALT)
         return toy->host->fail(toy->host, HB_STATUS_FATAL, "no random numbers");
-    struct key *key = key_of(toy->key, header);
+    struct key *key = key_of(toy, "key", toy->key, header);
     if (key == NULL)
-        return toy->host->fail(toy->host, HB_STATUS_FATAL, "out of memory");
+        return HB_STATUS_FATAL;
     uint64_t check = mix(key->secret ^ 0x77);
     memcpy(header + MAGIC + SALT, &check, 8);
     memcpy(header + MAGIC + SALT + 8, &toy->block, 4);
@@ -218,9 +229,9 @@ static int open_header(void *self, const struct hb_input *input, struct hb_seali
     if (*toy->open == '\0')
         return toy->host->fail_as(toy->host, HB_STATUS_NOMATCH, HB_CAUSE_NONE,
                                   "set open in its section", "there is no key to open it with");
-    struct key *key = key_of(toy->open, header);
+    struct key *key = key_of(toy, "open", toy->open, header);
     if (key == NULL)
-        return toy->host->fail(toy->host, HB_STATUS_FATAL, "out of memory");
+        return HB_STATUS_NOMATCH;
     memcpy(&check, header + MAGIC + SALT, 8);
     sealing->key = key;
     if (check == mix(key->secret ^ 0x77))
@@ -338,7 +349,7 @@ static const struct hb_plugin plugin = {
     .size = sizeof plugin,
     .abi = HB_ABI,
     .kind = HB_KIND_TRANSFORM,
-    .host_size = HB_SIZE_TO(struct hb_host, fail_as),
+    .host_size = HB_SIZE_TO(struct hb_host, secret_release),
     .name = "toy",
     .version = "1.0",
     .summary = "Seals for tests alone",
