@@ -24,7 +24,7 @@ static int open_archive(struct hb_reading *reading)
 }
 
 int hb_reading_run(struct hb_session *session, const char *command,
-                   int (*work)(struct hb_reading *reading))
+                   int (*work)(struct hb_reading *reading), int (*shut)(struct hb_reading *reading))
 {
     const struct hb_reading_options *options = session->options;
     HB_AUTO_FREE char *path = NULL;
@@ -37,6 +37,8 @@ int hb_reading_run(struct hb_session *session, const char *command,
     code = open_archive(&reading);
     if (code == 0)
         code = work(&reading);
+    else if (reading.archive.shut && shut != NULL)
+        code = shut(&reading);
     hb_archive_close(&reading.archive);
     return code;
 }

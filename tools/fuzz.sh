@@ -3,7 +3,7 @@
 # Fuzzes each reader of untrusted bytes in turn, at low priority. What is found stays in build/fuzz.
 #
 #   tools/fuzz.sh [SECONDS [TARGET…]]     600 seconds each; zip tar-zstd zip-inside tar-inside trailer
-#                                         journal manifest ini s3
+#                                         journal manifest ini s3 age
 #
 # The two called inside make archives of the input that are right outside: offsets, sizes, checksums.
 set -euo pipefail
@@ -12,12 +12,12 @@ cd "$(dirname "$0")/.."
 seconds=${1:-600}
 targets=("${@:2}")
 if [ ${#targets[@]} -eq 0 ]; then
-    targets=(zip tar-zstd zip-inside tar-inside trailer journal manifest ini s3)
+    targets=(zip tar-zstd zip-inside tar-inside trailer journal manifest ini s3 age)
 fi
 
 cmake --preset fuzz -DHBCORE_TESTS=ON >/dev/null
 nice -n 15 cmake --build --preset fuzz -- fuzz-zip fuzz_tar_zstd fuzz-zip-inside fuzz_tar_inside \
-    fuzz-trailer fuzz-journal fuzz-manifest fuzz-ini fuzz-s3
+    fuzz-trailer fuzz-journal fuzz-manifest fuzz-ini fuzz-s3 fuzz-age
 
 failed=0
 for target in "${targets[@]}"; do
@@ -38,8 +38,8 @@ for target in "${targets[@]}"; do
     zip-inside)
         seeds=plugins/zip/tests/corpus
         ;;
-    s3)
-        seeds=plugins/s3/tests/corpus
+    s3 | age)
+        seeds=plugins/$target/tests/corpus
         ;;
     tar-inside)
         program=fuzz_tar_inside

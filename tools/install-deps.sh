@@ -17,7 +17,7 @@ run_set=(
     gcc g++ libc6-dev cmake ninja-build=ninja pkg-config=pkg-config
     libarchive-dev libsqlite3-dev libinih-dev libzstd-dev libdeflate-dev libisal-dev zlib1g-dev
     libjansson-dev libxxhash-dev nettle-dev sqlite3=sqlite3
-    libcurl4-openssl-dev libexpat1-dev
+    libcurl4-openssl-dev libexpat1-dev libsodium-dev
 )
 test_set=(
     git=git libcmocka-dev libseccomp-dev python3=python3 python3-jsonschema python3-pycparser clang-format=clang-format clang-tidy=clang-tidy
@@ -26,7 +26,7 @@ test_set=(
     node-jszip node-yazl nodejs=node gccgo-12 libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop
     zsh=zsh fish=fish mandoc=mandoc libfaketime
     util-linux=unshare
-    swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd rclone=rclone openssl=openssl
+    swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd rclone=rclone openssl=openssl age=age
     redis-server=redis-server redis-tools=redis-cli
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr
 )

@@ -2,6 +2,7 @@
 #include "host/services.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/name.h"
 #include "base/patterns.h"
 #include "base/progress.h"
@@ -275,9 +276,25 @@ static void empty(const struct hb_stage *stage, int directory_fd)
         hb_remove_below(directory_fd, NULL);
 }
 
+/* What a plugin has staged while an archive is sealed was not; an empty file is nothing. */
+static void tell_plain(const struct hb_instance *instance, const struct hb_stage *stage, int fd)
+{
+    struct stat status;
+    if (!instance->run->seals || stage != &instance->run->stage || fstat(fd, &status) != 0 ||
+        !S_ISREG(status.st_mode) || status.st_size == 0)
+        return;
+    HB_AUTO_FREE char *where =
+        hb_copy_bytes(stage->path, (size_t)(hb_base_name(stage->path) - stage->path));
+    HB_AUTO_FREE char *text =
+        hb_text("copies that are not sealed lay in %s while the archive was made", where);
+    hb_report_add_once(&instance->run->report, HB_FOUND_NOTE, instance->plugin->name, text);
+}
+
 static void host_stage_release(const struct hb_host *host, struct hb_file *file)
 {
     const struct hb_stage *stage = stage_of(host);
+    if (file->fd >= 0)
+        tell_plain(instance_of(host), stage, file->fd);
     if (file->fd >= 0 && is_directory(file->fd))
         empty(stage, file->fd);
     if (file->fd >= 0)
