@@ -4,9 +4,19 @@
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
-    &hb_command_backup,  &hb_command_import,   &hb_command_list,       &hb_command_cat,
-    &hb_command_verify,  &hb_command_snapshot, &hb_command_archives,   &hb_command_prune,
-    &hb_command_plugins, &hb_command_config,   &hb_command_completion, NULL,
+    &hb_command_backup,
+    &hb_command_import,
+    &hb_command_list,
+    &hb_command_cat,
+    &hb_command_verify,
+    &hb_command_snapshot,
+    &hb_command_archives,
+    &hb_command_prune,
+    &hb_command_schedule,
+    &hb_command_plugins,
+    &hb_command_config,
+    &hb_command_completion,
+    NULL,
 };
 
 #define AT(member) offsetof(struct hb_cli, member)
@@ -64,6 +74,8 @@ static const struct hb_meant meant[] = {
     {"init", "use `hbcore config new NAME` to make a configuration"},
     {"setup", "use `hbcore config new NAME` to make a configuration"},
     {"snapshots", "use `hbcore archives`, or `hbcore snapshot list`"},
+    {"cron", "use `hbcore schedule PRESET --cron`"},
+    {"timer", "use `hbcore schedule PRESET`"},
     {"help", "use `hbcore --help`, or `hbcore COMMAND --help`"},
     {"version", "use `hbcore --version`"},
     {"-V", "did you mean --version?"},

@@ -25,7 +25,7 @@ test_set=(
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
     node-jszip node-yazl nodejs=node gccgo-12 libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop
     zsh=zsh fish=fish mandoc=mandoc libfaketime
-    util-linux=unshare
+    util-linux=unshare systemd=systemd-analyze cron=crontab
     swift-proxy swift-account swift-container swift-object memcached=memcached curl=curl s3cmd=s3cmd rclone=rclone openssl=openssl age=age
     redis-server=redis-server redis-tools=redis-cli
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr

@@ -87,7 +87,7 @@ class Json(hb.Case):
                           ["snapshot", "create", "--label", "a/b"], ["guard"], ["plugins", "shw"],
                           ["config", "chck"], ["completion", "csh"], ["--no-such-option", "list"],
                           ["--wait", "x", "list"], ["backup", "--format", "none"],
-                          ["backup", "--preset", "none"]):
+                          ["backup", "--preset", "none"], ["schedule", "none"]):
             with self.subTest(arguments=arguments):
                 self.failed(2, *arguments)
 

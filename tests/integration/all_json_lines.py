@@ -91,6 +91,7 @@ class Lines(hb.Case):
         self.run_json("config", "check")
         self.run_json("config", "new", "generic", options=("--config", self.dir / "new.ini"))
         self.run_json("config", "show")
+        self.run_json("schedule", "nightly")
         for words in (["bash"], ["words", "ba"], ["words", "import", ""]):
             self.run_json("completion", *words)
         self.run_json("verify", archive, options=("--progress", "always"))

@@ -259,7 +259,7 @@ class Output(Stopping):
             for arguments in (
                     ("list", archive), ("list", archive, "--long"), ("cat", archive, "config.yaml"), ("verify", archive),
                     ("config", "show"), ("config", "check"), ("plugins", "list"), ("plugins", "show", "zip"),
-                    ("completion", "bash"), ("--help",), ("--version",), ("backup", "--help"), ("list", "--help"),
+                    ("completion", "bash"), ("schedule", "nightly"), ("--help",), ("--version",), ("backup", "--help"), ("list", "--help"),
                     ("snapshot", "--help"), ("prune", "--help"), ("guard", "--help"), ("plugins", "--help"),
                     ("--home", self.home, "snapshot", "list"),
                     ("--home", self.home, "backup", "-o", "-"),
