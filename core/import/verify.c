@@ -250,7 +250,8 @@ static void open_stage(struct verify *verify)
     if (!needed)
         return;
     const char *chosen = hb_config_backup(verify->run->config)->stage_dir;
-    if (archive->opener != NULL && *chosen == '\0') { /* which may be a share: see open_stages() */
+    bool is_sealed = archive->opener != NULL;
+    if (is_sealed && *chosen == '\0') { /* beside it may be a share */
         report_unchecked(verify, "the archive is sealed, and a copy beside it would not be");
         return;
     }

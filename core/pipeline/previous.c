@@ -357,8 +357,8 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
 
 int hb_previous_fd(const struct hb_previous *previous)
 {
-    return previous->archive.opener == NULL ? previous->archive.fd
-                                            : -1; /* what lies there is sealed */
+    bool sealed = previous->archive.opener != NULL;
+    return sealed ? -1 : previous->archive.fd;
 }
 
 uint64_t hb_previous_length(const struct hb_previous *previous)

@@ -125,9 +125,9 @@ struct hb_plugin {
 
     /*
      * Are these settings right together, and will they do here? Asked by `config check`, which
-     * makes no instance of a format, hook or store then; it opens and changes nothing. HB_OK, or a
-     * failure after host->fail() for each that is wrong, "[SECTION] KEY: …". Main thread. May be
-     * NULL.
+     * makes no instance of a format, hook, store or transform then; it opens and changes nothing.
+     * HB_OK, or a failure after host->fail() for each that is wrong, "[SECTION] KEY: …". Main
+     * thread. May be NULL.
      */
     int (*check)(const struct hb_host *host, const struct hb_settings *settings);
 };

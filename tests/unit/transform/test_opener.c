@@ -198,6 +198,22 @@ static void test_cuts(void **state)
     clear(&sealed);
 }
 
+/* Each block opens, and the last one as the last: still nothing that a sealer makes. */
+static void test_empty_block_behind_others(void **state)
+{
+    struct sealed sealed;
+    unsigned char block[FAKE_PLAIN] = {0};
+    (void)state;
+    make(&sealed, 2 * FAKE_PLAIN);
+    const struct hb_key *key = &sealed.fake->key;
+    unsigned char *at = sealed.bytes + FAKE_HEADER + BLOCK;
+    assert_int_equal(hb_key_seal(key, 1, false, block, FAKE_PLAIN, at), HB_OK);
+    assert_int_equal(hb_key_seal(key, 2, true, block, 0, at + BLOCK), HB_OK);
+    sealed.length += FAKE_EXTRA;
+    expect_refused(&sealed, "cut off");
+    clear(&sealed);
+}
+
 /* The one that is asked for; the others are read all the same. */
 static void test_damage(void **state)
 {
@@ -276,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_empty_block_behind_others),
         cmocka_unit_test(test_what_cannot_be_read),
         cmocka_unit_test(test_kept_blocks),
     };
