@@ -130,17 +130,34 @@ static int open_by(struct hb_archive *archive, const struct hb_chosen *choice,
     return HB_STATUS_FATAL;
 }
 
+/* As before open_by(), which found that this one has no key for it. */
+static void forget(struct hb_archive *archive, bool untold)
+{
+    hb_key_end(&archive->own_key);
+    free(archive->inner_name);
+    archive->inner_name = NULL;
+    archive->shut = false;
+    archive->untold = untold;
+}
+
+/* Several sections may name the same plugin, with different keys: each is asked. */
 int hb_archive_unseal(struct hb_archive *archive, struct hb_error *error)
 {
     struct hb_chosen_list transforms;
     int status = HB_OK;
+    bool untold = archive->untold;
     if (begins_like_format(archive))
         return HB_OK;
     hb_chosen_list(archive->run->config, HB_KIND_TRANSFORM, &transforms);
     const struct hb_chosen *choice =
-        hb_transform_of(&transforms, archive->head, archive->head_bytes);
-    if (choice != NULL)
+        hb_transform_of(&transforms, NULL, archive->head, archive->head_bytes);
+    while (choice != NULL) {
         status = open_by(archive, choice, error);
+        choice = hb_transform_of(&transforms, choice, archive->head, archive->head_bytes);
+        if (choice == NULL || !archive->shut || status == HB_STATUS_CANCELLED)
+            break;
+        forget(archive, untold);
+    }
     hb_chosen_list_clear(&transforms);
     return status;
 }

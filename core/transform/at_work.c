@@ -68,10 +68,12 @@ int hb_transform_find(struct hb_run *run, const struct hb_chosen *choice,
     return HB_OK;
 }
 
-const struct hb_chosen *hb_transform_of(const struct hb_chosen_list *list, const void *head,
+const struct hb_chosen *hb_transform_of(const struct hb_chosen_list *list,
+                                        const struct hb_chosen *after, const void *head,
                                         size_t bytes)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    size_t first = after == NULL ? 0 : (size_t)(after - list->choices) + 1;
+    for (size_t i = first; i < list->count; i++) {
         const struct hb_magic *magic = hb_transform_ops_of(&list->choices[i])->magics;
         for (; magic->length > 0; magic++)
             if (magic->length <= bytes && memcmp(head, magic->bytes, magic->length) == 0)

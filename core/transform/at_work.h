@@ -33,8 +33,9 @@ static inline const struct hb_transform_ops *hb_transform_ops_of(const struct hb
     return (const struct hb_transform_ops *)choice->section->library->plugin->ops;
 }
 
-/* The one whose magic bytes these begin with; NULL: none. */
-const struct hb_chosen *hb_transform_of(const struct hb_chosen_list *list, const void *head,
+/* The first one behind `after` (NULL: of all) whose magic bytes these begin with; NULL: none. */
+const struct hb_chosen *hb_transform_of(const struct hb_chosen_list *list,
+                                        const struct hb_chosen *after, const void *head,
                                         size_t bytes);
 
 #endif
