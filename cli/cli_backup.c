@@ -21,6 +21,7 @@
 struct backup_options {
     const char *output;
     const char *format;
+    const char *seal;
     const char *preset;
     int64_t keep; /* -1: as the configuration says */
     bool replace;
@@ -41,6 +42,9 @@ static const struct hb_cli_option table[] = {
     {"format", 0, "NAME", "a [format:NAME] of the configuration, or a format plugin",
      .takes = HB_TAKES_TEXT, .offset = AT(format), .values = HB_VALUES_FORMATS,
      .not_in = A_SNAPSHOT},
+    {"seal", 0, "NAME", "a [transform:NAME] or transform plugin that seals it; none: no seal",
+     .takes = HB_TAKES_TEXT, .offset = AT(seal), .values = HB_VALUES_SEALS,
+     .choices = (const char *const[]){"none", NULL}, .not_in = A_SNAPSHOT},
     {"preset", 0, "NAME", "take directory, name and format from [preset:NAME]",
      .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS,
      .not_in = A_SNAPSHOT},
@@ -70,9 +74,10 @@ static void note_other_suffix(struct backup_command *command)
     const struct hb_destination *made = &command->backup.destination;
     const char *name =
         command->options->output == NULL ? "" : hb_base_name(command->options->output);
-    struct hb_format_list formats;
+    struct hb_chosen_list formats;
     if (*name == '\0' || made->stream || made->unique ||
-        hb_format_stem(hb_format_ops_of(&command->backup.choice)->suffixes, name) > 0)
+        hb_format_stem((const char *const *)command->backup.suffixes.all, name) > 0 ||
+        hb_format_stem(command->backup.suffixes.format, name) > 0)
         return;
     hb_format_list(command->session->run.config, &formats);
     for (size_t i = 0; i < formats.count; i++) {
@@ -85,7 +90,7 @@ static void note_other_suffix(struct backup_command *command)
             name, other, command->backup.choice.section->label, other);
         break;
     }
-    hb_format_list_clear(&formats);
+    hb_chosen_list_clear(&formats);
 }
 
 static void on_planned(void *context, uint64_t files, uint64_t bytes)
@@ -133,6 +138,8 @@ static void print_json(const struct backup_command *command)
     hb_json_name_or_null(object, "kept", backup->destination.kept);
     hb_json_name_or_null(object, "held", backup->held);
     hb_json_name(object, "format", backup->choice.section->label);
+    hb_json_name_or_null(object, "sealed",
+                         backup->sealing.section == NULL ? NULL : backup->sealing.section->label);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:I, s:I}", "dry_run", command->options->dry_run,
                 "files", (json_int_t)result->files, "directories", (json_int_t)result->directories,
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
@@ -287,6 +294,7 @@ static int run(struct hb_session *session)
         return hb_cli_snapshot_create(session, options->label, options->keep, options->dry_run);
     command.backup.output = options->output;
     command.backup.format = options->format;
+    command.backup.seal = options->seal;
     command.backup.preset = options->preset;
     command.backup.keep = options->keep;
     command.backup.replaces = options->replace;
@@ -308,9 +316,10 @@ static int check(const struct hb_cli *cli, const void *parsed)
 {
     const struct backup_options *options = parsed;
     const char *wrong = NULL;
-    if (options->quick &&
-        (options->output != NULL || options->preset != NULL || options->format != NULL))
-        wrong = "--quick makes a snapshot in the home: use it without -o, --format and --preset";
+    if (options->quick && (options->output != NULL || options->preset != NULL ||
+                           options->format != NULL || options->seal != NULL))
+        wrong = "--quick makes a snapshot in the home: use it without -o, --format, --seal and "
+                "--preset";
     else if (options->quick && hb_choice_options_given(&options->choice))
         wrong = "--quick copies the files that [snapshot] names: use it without --include and "
                 "--exclude";

@@ -27,7 +27,7 @@ static int cat(struct hb_reading *reading)
 
 static int run(struct hb_session *session)
 {
-    return hb_reading_run(session, "cat", cat);
+    return hb_reading_run(session, "cat", cat, NULL);
 }
 
 static const struct hb_form form = {.arguments = "ARCHIVE MEMBER",

@@ -29,6 +29,7 @@ struct completing {
     char *config, *home; /* what it points to */
     const char *current; /* the word to go on with */
     char *prefix;        /* "--format=" where that is a part of it */
+    const char *kind;    /* of plugins, whose sections and plugins are offered */
     char *labels;        /* of the sections seen so far, each between blanks */
     size_t offered;
     bool options_ended;               /* by "--" */
@@ -149,11 +150,13 @@ static void offer_preset(struct completing *completing, const json_t *object)
     offer_section(completing, object, "preset:");
 }
 
-static void offer_format_section(struct completing *completing, const json_t *object)
+/* Sections of plugins of one kind; offer_kind_plugin() leaves out those that they name. */
+static void offer_kind_section(struct completing *completing, const json_t *object)
 {
     HB_AUTO_FREE char *seen = completing->labels;
     completing->labels = hb_text("%s%s ", seen, member(object, "section"));
-    offer_section(completing, object, "format:");
+    HB_AUTO_FREE char *start = hb_text("%s:", completing->kind);
+    offer_section(completing, object, start);
 }
 
 static void offer_setting(struct completing *completing, const json_t *object)
@@ -168,10 +171,10 @@ static void offer_plugin(struct completing *completing, const json_t *object)
         offer(completing, member(object, "name"), member(object, "summary"));
 }
 
-static void offer_format_plugin(struct completing *completing, const json_t *object)
+static void offer_kind_plugin(struct completing *completing, const json_t *object)
 {
-    HB_AUTO_FREE char *section = hb_text(" format:%s ", member(object, "name"));
-    if (strcmp(member(object, "kind"), "format") == 0 &&
+    HB_AUTO_FREE char *section = hb_text(" %s:%s ", completing->kind, member(object, "name"));
+    if (strcmp(member(object, "kind"), completing->kind) == 0 &&
         strstr(completing->labels, section) == NULL)
         offer_plugin(completing, object);
 }
@@ -198,7 +201,8 @@ static const struct {
 } sources[] = {
     [HB_VALUES_FILES] = {.files = "files"},
     [HB_VALUES_DIRECTORIES] = {.files = "directories"},
-    [HB_VALUES_FORMATS] = {NULL, {"config", "show"}, offer_format_section},
+    [HB_VALUES_FORMATS] = {NULL, {"config", "show"}, offer_kind_section},
+    [HB_VALUES_SEALS] = {NULL, {"config", "show"}, offer_kind_section},
     [HB_VALUES_PRESETS] = {NULL, {"config", "show"}, offer_preset},
     [HB_VALUES_PLUGINS] = {NULL, {"plugins", "list"}, offer_plugin},
     [HB_VALUES_SETTINGS] = {NULL, {"config", "show"}, offer_setting},
@@ -212,6 +216,7 @@ static void offer_example(void *context, const char *name)
 
 static void offer_values(struct completing *completing, enum hb_values values)
 {
+    completing->kind = values == HB_VALUES_SEALS ? "transform" : "format";
     if (values == HB_VALUES_KINDS) {
         for (uint32_t kind = 1; hb_kind_name(kind) != NULL; kind++)
             offer(completing, hb_kind_name(kind), "");
@@ -229,8 +234,8 @@ static void offer_values(struct completing *completing, enum hb_values values)
     } else if (sources[values].visit != NULL) {
         each_object(completing, sources[values].command, sources[values].visit);
     }
-    if (values == HB_VALUES_FORMATS) /* those that no section names */
-        each_object(completing, sources[HB_VALUES_PLUGINS].command, offer_format_plugin);
+    if (values == HB_VALUES_FORMATS || values == HB_VALUES_SEALS) /* that no section names */
+        each_object(completing, sources[HB_VALUES_PLUGINS].command, offer_kind_plugin);
 }
 
 static void offer_option_values(struct completing *completing, const struct hb_cli_option *option)

@@ -164,7 +164,7 @@ static void check_name(void *context, const struct hb_section *section,
                        const char *origin)
 {
     const struct naming *naming = context;
-    struct hb_format_choice choice = {0};
+    struct hb_chosen choice = {0};
     struct hb_preset preset = {0};
     struct hb_error why;
     int status = HB_OK;
@@ -172,12 +172,14 @@ static void check_name(void *context, const struct hb_section *section,
         return;
     if (strcmp(option->key, "format") == 0)
         status = hb_format_find(naming->config, value->text, &choice, &why);
+    else if (strcmp(option->key, "seal") == 0 && strcmp(value->text, "none") != 0)
+        status = hb_chosen_by_name(naming->config, HB_KIND_TRANSFORM, value->text, &choice, &why);
     else if (strcmp(option->key, "backup-preset") == 0)
         status = hb_preset_find(naming->config, value->text, &preset, &why);
     bool clash = preset.section != NULL; /* with another one: check_presets() tells it */
     if (status != HB_OK && !clash)
         tell_problem(naming, origin, section->name, option->key, &why);
-    hb_format_choice_clear(&choice);
+    hb_chosen_clear(&choice);
     hb_preset_clear(&preset);
 }
 
@@ -277,7 +279,7 @@ static bool is_set(const struct hb_section *section, const void *member)
 static void note_format(const struct hb_session *session, const char *section, const char *name,
                         bool reuse, bool workers)
 {
-    struct hb_format_choice choice = {0};
+    struct hb_chosen choice = {0};
     struct hb_error ignored;
     if (hb_format_find(session->config, name, &choice, &ignored) != HB_OK)
         return;
@@ -294,7 +296,7 @@ static void note_format(const struct hb_session *session, const char *section, c
                 "hbcore: note: [%s] workers: archives of the format %s are written by one "
                 "thread\n",
                 section, plugin);
-    hb_format_choice_clear(&choice);
+    hb_chosen_clear(&choice);
 }
 
 static void note_formats(const struct hb_session *session)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
+#include "archive/archive_sealed.h"
 #include "backup/way_back.h"
 #include "base/human.h"
 #include "base/interrupt.h"
@@ -49,6 +50,7 @@ struct import_command {
     struct hb_changes shown; /* counts only */
     bool has_changes;
     char *format;   /* of the archive; NULL until it is listed */
+    char *sealed;   /* what it is sealed with; NULL: nothing */
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_hooks hooks;
@@ -216,6 +218,8 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->json ? cli->err : cli->out;
     command->format = hb_copy_text(archive->choice->section->label);
+    if (hb_archive_seal_name(archive) != NULL)
+        command->sealed = hb_copy_text(hb_archive_seal_name(archive));
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
@@ -288,6 +292,7 @@ static void print_json(const struct import_command *command)
     hb_json_name(object, "home", command->home);
     hb_json_name(object, "target", command->home);
     hb_json_name_or_null(object, "format", command->format);
+    hb_json_name_or_null(object, "sealed", command->sealed);
     hb_json_name_or_null(object, "prefix", result->wrapper);
     hb_json_name_or_null(object, "way_back", command->way_back);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:o}", "dry_run", command->options->dry_run, "files",
@@ -433,6 +438,7 @@ static int run(struct hb_session *session)
     }
     free(command.result.wrapper);
     free(command.format);
+    free(command.sealed);
     free(command.way_back);
     free(command.home);
     hb_choice_clear(&command.choice);

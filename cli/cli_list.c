@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
+#include "archive/archive_sealed.h"
 #include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -87,6 +88,7 @@ static void list_json_summary(struct hb_reading *reading)
                 (json_int_t)bytes);
     hb_json_name(object, "archive", reading->path);
     hb_json_name(object, "format", archive->choice->section->label);
+    hb_json_name_or_null(object, "sealed", hb_archive_seal_name(archive));
     hb_session_print_summary(reading->session, object);
 }
 
@@ -120,7 +122,7 @@ static int list(struct hb_reading *reading)
 
 static int run(struct hb_session *session)
 {
-    return hb_reading_run(session, "list", list);
+    return hb_reading_run(session, "list", list, NULL);
 }
 
 static const struct hb_form form = {

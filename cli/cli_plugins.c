@@ -128,6 +128,16 @@ static json_t *json_option(const struct hb_option *option)
     return object;
 }
 
+/* NULL: a kind that has none. */
+static const char *const *suffixes_of(const struct hb_plugin *plugin)
+{
+    const struct hb_format_ops *format = plugin->ops;
+    const struct hb_transform_ops *transform = plugin->ops;
+    return plugin->kind == HB_KIND_FORMAT      ? format->suffixes
+           : plugin->kind == HB_KIND_TRANSFORM ? transform->suffixes
+                                               : NULL;
+}
+
 static void show_json(const struct hb_cli *cli, const struct hb_library *library)
 {
     const struct hb_plugin *plugin = library->plugin;
@@ -140,10 +150,8 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
                             json_boolean(hb_callback_provided(plugin, callback)));
     hb_json_add(line, "{s:I, s:o, s:o}", "abi", (json_int_t)plugin->abi, "options", options,
                 "callbacks", callbacks);
-    if (plugin->kind == HB_KIND_FORMAT) {
-        const struct hb_format_ops *ops = plugin->ops;
-        json_object_set_new(line, "suffixes", json_texts(ops->suffixes));
-    }
+    if (suffixes_of(plugin) != NULL)
+        json_object_set_new(line, "suffixes", json_texts(suffixes_of(plugin)));
     const struct hb_hook_command *const *command = hb_plugin_commands(plugin);
     json_t *commands = *command == NULL ? NULL : json_array();
     for (; *command != NULL; command++)
@@ -205,10 +213,9 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
     hb_abi_name(abi, plugin->abi);
     fprintf(cli->out, "%s %s, a %s plugin: %s\n  %s, %s\n", plugin->name, version,
             hb_kind_name(plugin->kind), summary, path, abi);
-    if (plugin->kind == HB_KIND_FORMAT) {
-        const struct hb_format_ops *ops = plugin->ops;
+    if (suffixes_of(plugin) != NULL) {
         fputs("  suffixes:", cli->out);
-        for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++) {
+        for (const char *const *suffix = suffixes_of(plugin); *suffix != NULL; suffix++) {
             HB_AUTO_FREE char *shown = hb_printable(*suffix);
             fprintf(cli->out, " %s", shown);
         }

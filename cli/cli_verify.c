@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
+#include "archive/archive_sealed.h"
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -68,10 +69,13 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     if (cli->json) {
         json_t *object = hb_session_summary(session, "verify");
         hb_json_name(object, "archive", reading->path);
-        hb_json_name(object, "format", reading->archive.choice->section->label);
+        hb_json_name_or_null(object, "format",
+                             reading->archive.shut ? NULL
+                                                   : reading->archive.choice->section->label);
+        hb_json_name_or_null(object, "sealed", hb_archive_seal_name(&reading->archive));
         hb_json_add(object, "{s:I, s:I}", "files", (json_int_t)verified->files, "bytes",
                     (json_int_t)verified->bytes);
-        if (sample_of(session) > 0)
+        if (sample_of(session) > 0 && !reading->archive.shut)
             hb_json_add(object, "{s:i, s:I, s:I}", "sample", (int)sample_of(session), "all_files",
                         (json_int_t)verified->all_files, "all_bytes",
                         (json_int_t)verified->all_bytes);
@@ -80,7 +84,9 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     }
     session->cli->skipped = "Warnings: files that an import would skip";
     HB_AUTO_FREE char *path = hb_printable(reading->path);
-    if (sample_of(session) > 0)
+    if (reading->archive.shut)
+        hb_summary_status(session, "Header ok", "Archive NOT READ", "%s", path);
+    else if (sample_of(session) > 0)
         hb_summary_status(session, "Sample ok", "Sample DOUBTFUL",
                           "%s: %" PRIu64 " of %" PRIu64 " file%s, %s of %s read back", path,
                           verified->files, verified->all_files, hb_plural(verified->all_files),
@@ -153,9 +159,23 @@ static int verify(struct hb_reading *reading)
     return hb_session_code(session);
 }
 
+/* Its header and its length are right, or it would be damaged. More takes the key. */
+static int verify_shut(struct hb_reading *reading)
+{
+    struct hb_session *session = reading->session;
+    struct hb_verified verified = {0};
+    const char *hint = session->error.hint;
+    hb_report_add(&session->run.report, HB_FOUND_DOUBTFUL, "",
+                  "its header and its length are right, and no more could be checked: %s%s%s",
+                  session->error.text, *hint == '\0' ? "" : "; ", hint);
+    session->error = (struct hb_error){0};
+    print_verified(reading, &verified);
+    return HB_EXIT_INCOMPLETE;
+}
+
 static int run(struct hb_session *session)
 {
-    return hb_reading_run(session, "verify", verify);
+    return hb_reading_run(session, "verify", verify, verify_shut);
 }
 
 static const struct hb_form form = {
@@ -169,7 +189,8 @@ const struct hb_command hb_command_verify = {
     .end =
         "Exit status: 0 undamaged, 1 damaged, or nothing that can be imported, 3 undamaged, but\n"
         "marked as incomplete, or with something in it that an import would leave out, that is\n"
-        "doubtful, or that could not be checked.",
+        "doubtful, or that could not be checked: all of it, where it is sealed and the key is "
+        "missing.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -134,8 +134,8 @@ static void print_help(const struct hb_cli *cli, const struct hb_command *comman
 static bool must_name(const struct hb_cli_option *option)
 {
     return option->takes == HB_TAKES_TEXT &&
-           (option->values == HB_VALUES_FORMATS || option->values == HB_VALUES_PRESETS ||
-            option->values == HB_VALUES_FILES);
+           (option->values == HB_VALUES_FORMATS || option->values == HB_VALUES_SEALS ||
+            option->values == HB_VALUES_PRESETS || option->values == HB_VALUES_FILES);
 }
 
 /* One option with its value, or NULL; 0 to go on, -1 when all is done, else an exit code. */

@@ -30,6 +30,7 @@ enum hb_values {
     HB_VALUES_FILES,
     HB_VALUES_DIRECTORIES,
     HB_VALUES_FORMATS,
+    HB_VALUES_SEALS, /* transforms */
     HB_VALUES_PRESETS,
     HB_VALUES_PLUGINS,
     HB_VALUES_KINDS, /* of plugins */

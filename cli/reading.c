@@ -22,7 +22,7 @@ static int open_archive(struct hb_reading *reading)
 }
 
 int hb_reading_run(struct hb_session *session, const char *command,
-                   int (*work)(struct hb_reading *reading))
+                   int (*work)(struct hb_reading *reading), int (*shut)(struct hb_reading *reading))
 {
     struct hb_reading reading = {session, session->arguments[0], .archive = {.fd = -1}};
     if (strcmp(reading.path, "-") == 0)
@@ -30,6 +30,8 @@ int hb_reading_run(struct hb_session *session, const char *command,
     int code = open_archive(&reading);
     if (code == 0)
         code = work(&reading);
+    else if (reading.archive.shut && shut != NULL)
+        code = shut(&reading);
     hb_archive_close(&reading.archive);
     return code;
 }

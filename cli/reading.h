@@ -27,8 +27,13 @@ struct hb_reading {
     struct hb_archive archive;
 };
 
-/* Opens and lists the archive that was typed, does the work, closes it. Returns the exit code. */
+/*
+ * Opens and lists the archive that was typed, does the work, closes it. Returns the exit code.
+ * `shut`: for one that is sealed, and that nothing opens here, in place of the work;
+ * session->error says why. NULL: that is a failure.
+ */
 int hb_reading_run(struct hb_session *session, const char *command,
-                   int (*work)(struct hb_reading *reading));
+                   int (*work)(struct hb_reading *reading),
+                   int (*shut)(struct hb_reading *reading));
 
 #endif

@@ -2,6 +2,7 @@
 #include "archive/archive.h"
 
 #include "archive/archive_input.h"
+#include "archive/archive_sealed.h"
 #include "archive/archive_walk.h"
 #include "archive/entry_problem.h"
 #include "archive/which_format.h"
@@ -32,7 +33,7 @@ static void take_limits(struct hb_archive *archive)
 }
 
 int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
-                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       const struct hb_chosen *choice, struct hb_archive *archive,
                        struct hb_error *error)
 {
     *archive = (struct hb_archive){.run = run, .fd = fd, .choice = choice};
@@ -42,11 +43,23 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
     int status = hb_archive_input_take(archive, error);
     if (status == HB_OK && choice == NULL) {
         hb_format_list(run->config, &archive->formats);
-        status = hb_which_format(archive, true, error);
+        status = hb_archive_unseal(archive, error);
+        if (status == HB_OK)
+            status = hb_which_format(archive, true, error);
     }
     return status == HB_OK
                ? hb_instance_create(run, archive->choice->section, &archive->format, error)
                : status;
+}
+
+int hb_archive_open_own(struct hb_run *run, int fd, const char *shown,
+                        const struct hb_chosen *choice, const struct hb_key *key,
+                        const struct hb_kept_blocks *kept, struct hb_archive *archive,
+                        struct hb_error *error)
+{
+    int status = hb_archive_open_fd(run, fd, shown, choice, archive, error);
+    return status == HB_OK && key != NULL ? hb_archive_unseal_own(archive, key, kept, error)
+                                          : status;
 }
 
 static int name_format(struct hb_archive *archive, const char *format, struct hb_error *error)
@@ -71,10 +84,23 @@ static int make_seekable(struct hb_archive *archive, struct hb_error *error)
                : status;
 }
 
-static int find_out(struct hb_archive *archive, struct hb_error *error)
+/* The format, and before that whether it is sealed: then nothing of it can be read as it lies. */
+static int find_out(struct hb_archive *archive, const char *format, struct hb_error *error)
 {
-    hb_format_list(archive->run->config, &archive->formats);
-    return hb_which_format(archive, archive->only_file, error);
+    int status = HB_OK;
+    if (format != NULL)
+        status = name_format(archive, format, error);
+    else
+        hb_format_list(archive->run->config, &archive->formats);
+    if (status == HB_OK)
+        status = hb_archive_unseal(archive, error);
+    if (status == HB_STATUS_NOMATCH && archive->run->stage.fd >= 0) {
+        status = hb_archive_input_spool(archive, error);
+        if (status == HB_OK)
+            status = hb_archive_unseal(archive, error);
+    }
+    return status == HB_OK && format == NULL ? hb_which_format(archive, archive->only_file, error)
+                                             : status;
 }
 
 /* A plugin in a directory that is searched first decides what is read: that should be seen. */
@@ -97,7 +123,7 @@ static int open_path(struct hb_run *run, const char *path, const char *format, b
     take_limits(archive);
     int status = hb_archive_input_open(archive, error);
     if (status == HB_OK)
-        status = format != NULL ? name_format(archive, format, error) : find_out(archive, error);
+        status = find_out(archive, format, error);
     if (status == HB_STATUS_NOMATCH ||
         (status == HB_OK && archive->stream &&
          (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE)))
@@ -126,7 +152,8 @@ int hb_archive_open_file(struct hb_run *run, const char *path, const char *forma
 void hb_archive_close(struct hb_archive *archive)
 {
     hb_instance_free(archive->format);
-    hb_format_list_clear(&archive->formats);
+    hb_archive_sealed_clear(archive);
+    hb_chosen_list_clear(&archive->formats);
     hb_catalog_clear(&archive->catalog);
     hb_trailer_clear(&archive->trailer);
     if (archive->fd >= 0)

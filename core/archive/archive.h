@@ -25,8 +25,17 @@ int hb_archive_open_file(struct hb_run *run, const char *path, const char *forma
  * there is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
  */
 int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
-                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       const struct hb_chosen *choice, struct hb_archive *archive,
                        struct hb_error *error);
+
+/*
+ * The same of what this run has just written: sealed with `key`, of which only the blocks in `kept`
+ * are there (NULL: all; a NULL key: it is not sealed).
+ */
+int hb_archive_open_own(struct hb_run *run, int fd, const char *shown,
+                        const struct hb_chosen *choice, const struct hb_key *key,
+                        const struct hb_kept_blocks *kept, struct hb_archive *archive,
+                        struct hb_error *error);
 
 /*
  * Fills the catalog without reading the data, where the format can; else passes over all of a file.

@@ -71,11 +71,13 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
 /* Where a read takes a round trip, start and end were read before anybody asked. */
 static bool is_kept(const struct hb_archive *archive, void *buffer, size_t bytes, uint64_t offset)
 {
+    const unsigned char *head = archive->opener == NULL ? archive->head : archive->sealed_head;
+    size_t there = archive->opener == NULL ? archive->head_bytes : archive->sealed_head_bytes;
     if (archive->end.data == NULL)
         return false;
-    if (offset >= archive->head_bytes || bytes > archive->head_bytes - offset)
+    if (offset >= there || bytes > there - offset)
         return hb_input_end_give(&archive->end, buffer, bytes, offset);
-    memcpy(buffer, archive->head + offset, bytes);
+    memcpy(buffer, head + offset, bytes);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "host/run.h"
 #include "store/blocks.h"
 #include "store/store.h"
+#include "transform/opener.h"
 
 /* What an archive may hold at most: import.max-… */
 struct hb_archive_limits {
@@ -35,9 +36,19 @@ struct hb_archive {
     uint64_t position;       /* of input.read */
     struct hb_input_end end; /* where reading takes a round trip over a network */
     unsigned char *tail;     /* the last bytes of a stream, in a ring: see archive_input.h */
-    bool found_out;          /* which format it is; else somebody said so */
-    struct hb_format_list formats;
-    const struct hb_format_choice *choice;
+    /* Of one that is sealed (archive_sealed.h): */
+    struct hb_input sealed; /* the bytes as they lie there; `input` and `head` are of the content */
+    const struct hb_key *key;
+    struct hb_key own_key;
+    struct hb_opener *opener; /* NULL: it is not sealed, or not open */
+    unsigned char *sealed_head;
+    size_t sealed_head_bytes;
+    char *inner_name; /* `path` without the suffix of what it is sealed with; NULL: it has none */
+    bool shut;        /* nothing that is configured opens it */
+    /* Of each: */
+    bool found_out; /* which format it is; else somebody said so */
+    struct hb_chosen_list formats;
+    const struct hb_chosen *choice;
     struct hb_instance *format;
     bool listed; /* the catalog came from list(): decode() can be used */
     struct hb_archive_limits limits;

@@ -32,7 +32,7 @@ static const struct hb_magic *matching_magic(const struct hb_archive *archive,
 
 /* Asks the plugin itself; it gets an instance for that. *unsure: it could not tell. */
 static int ask(struct hb_archive *archive, const struct hb_input *input,
-               const struct hb_format_choice *choice, bool *unsure)
+               const struct hb_chosen *choice, bool *unsure)
 {
     struct hb_instance *instance;
     struct hb_error error;
@@ -49,7 +49,7 @@ static int ask(struct hb_archive *archive, const struct hb_input *input,
 }
 
 static enum proof proof_of(struct hb_archive *archive, const struct hb_input *input,
-                           const struct hb_format_choice *choice, bool *unsure)
+                           const struct hb_chosen *choice, bool *unsure)
 {
     const struct hb_format_ops *ops = hb_format_ops_of(choice);
     const struct hb_magic *magic = matching_magic(archive, ops);
@@ -64,22 +64,21 @@ static enum proof proof_of(struct hb_archive *archive, const struct hb_input *in
     return magic == NULL ? NOTHING : start ? DENIED_START : DENIED_WITHIN;
 }
 
-static bool is_same_plugin(const struct hb_format_choice *left,
-                           const struct hb_format_choice *right)
+static bool is_same_plugin(const struct hb_chosen *left, const struct hb_chosen *right)
 {
     return left->section->library->plugin == right->section->library->plugin;
 }
 
-static bool has_one_magic(const struct hb_archive *archive, const struct hb_format_choice *left,
-                          const struct hb_format_choice *right)
+static bool has_one_magic(const struct hb_archive *archive, const struct hb_chosen *left,
+                          const struct hb_chosen *right)
 {
     const struct hb_magic *a = matching_magic(archive, hb_format_ops_of(left));
     const struct hb_magic *b = matching_magic(archive, hb_format_ops_of(right));
     return a != NULL && b != NULL && a->offset == b->offset && a->length == b->length;
 }
 
-static int undecided(const struct hb_archive *archive, const struct hb_format_choice *left,
-                     const struct hb_format_choice *right, bool one_magic, struct hb_error *error)
+static int undecided(const struct hb_archive *archive, const struct hb_chosen *left,
+                     const struct hb_chosen *right, bool one_magic, struct hb_error *error)
 {
     const char *first = left->section->label, *second = right->section->label;
     if (one_magic)
@@ -98,12 +97,11 @@ static int undecided(const struct hb_archive *archive, const struct hb_format_ch
 
 /* The strongest; of equal ones the first. *rival: another plugin that has as good a claim, or NULL.
  */
-static const struct hb_format_choice *strongest(struct hb_archive *archive,
-                                                const struct hb_input *input, bool lenient,
-                                                const struct hb_format_choice **rival, bool *unsure)
+static const struct hb_chosen *strongest(struct hb_archive *archive, const struct hb_input *input,
+                                         bool lenient, const struct hb_chosen **rival, bool *unsure)
 {
-    const struct hb_format_list *list = &archive->formats;
-    const struct hb_format_choice *best = NULL;
+    const struct hb_chosen_list *list = &archive->formats;
+    const struct hb_chosen *best = NULL;
     HB_AUTO_FREE enum proof *proofs = hb_alloc((list->count + 1) * sizeof *proofs);
     enum proof most = NOTHING;
     *rival = NULL;
@@ -115,7 +113,7 @@ static const struct hb_format_choice *strongest(struct hb_archive *archive,
         }
     }
     for (size_t i = 0; i < list->count && most >= MAGIC_WITHIN && *rival == NULL; i++) {
-        const struct hb_format_choice *other = &list->choices[i];
+        const struct hb_chosen *other = &list->choices[i];
         /* Who has looked at more than that goes by what it says. */
         bool one_magic = proofs[i] >= MAGIC_WITHIN && !HB_CAN(hb_format_ops_of(other), probe) &&
                          has_one_magic(archive, best, other);
@@ -126,12 +124,13 @@ static const struct hb_format_choice *strongest(struct hb_archive *archive,
 }
 
 /* A plugin that knows its archives by their name alone. */
-static const struct hb_format_choice *by_suffix(const struct hb_archive *archive)
+static const struct hb_chosen *by_suffix(const struct hb_archive *archive)
 {
-    const struct hb_format_list *list = &archive->formats;
+    const struct hb_chosen_list *list = &archive->formats;
     for (size_t i = 0; i < list->count; i++) {
         const struct hb_format_ops *ops = hb_format_ops_of(&list->choices[i]);
-        if (ops->magics == NULL && hb_format_stem(ops->suffixes, archive->path) > 0)
+        const char *name = archive->inner_name != NULL ? archive->inner_name : archive->path;
+        if (ops->magics == NULL && hb_format_stem(ops->suffixes, name) > 0)
             return &list->choices[i];
     }
     return NULL;
@@ -151,7 +150,7 @@ static bool has_to_be_copied(const struct hb_archive *archive)
 
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error)
 {
-    const struct hb_format_choice *rival;
+    const struct hb_chosen *rival;
     bool unsure = false;
     archive->found_out = true;
     if (has_to_be_copied(archive))
@@ -179,12 +178,12 @@ int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *e
 
 int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)
 {
-    const struct hb_format_choice *rival;
+    const struct hb_chosen *rival;
     bool unsure = false;
     if (!archive->stream || !archive->found_out)
         return HB_OK;
     struct hb_input input = hb_archive_input_passed(archive);
-    const struct hb_format_choice *best = strongest(archive, &input, true, &rival, &unsure);
+    const struct hb_chosen *best = strongest(archive, &input, true, &rival, &unsure);
     hb_run_clear_failure(archive->run);
     if (best != NULL && !is_same_plugin(best, archive->choice))
         rival = best;

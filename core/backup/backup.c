@@ -31,7 +31,8 @@ static int make_plan(struct hb_backing_up *backup)
     if (destination->exists && !destination->stream && !destination->unique)
         excluded[excluded_count++] =
             (struct hb_identity){destination->status.st_dev, destination->status.st_ino};
-    if (hb_incomplete_beside(backup->run, ops->suffixes, destination, &status))
+    if (hb_incomplete_beside(backup->run, (const char *const *)backup->request->suffixes->all,
+                             destination, &status))
         excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
     if (backup->key.exists)
         excluded[excluded_count++] = (struct hb_identity){backup->key.device, backup->key.inode};
@@ -105,8 +106,21 @@ static int stage_in_chosen(struct hb_backing_up *backup, const char *path)
 }
 
 /*
- * Staged copies lie in stage-dir, else beside the archive, else (a stream, a store) in the home. A
- * stream without claimed entries needs no stage, so that a read-only home will do.
+ * Staged copies of a run that seals are not sealed: they stay out of the archive's directory, which
+ * may be a share. Without claimed entries there will be none.
+ */
+static int stages_of_sealed(struct hb_backing_up *backup)
+{
+    int status = stage_in_home(backup);
+    if (status != HB_OK && backup->plan.first_claimed == backup->plan.count)
+        status = HB_OK;
+    return status == HB_OK ? stage_beside(backup, &backup->destination_stage) : status;
+}
+
+/*
+ * Staged copies lie in stage-dir, else beside the archive, else (a stream, a store, a sealed
+ * archive) in the home. A stream without claimed entries needs no stage, so that a read-only home
+ * will do.
  */
 static int open_stages(struct hb_backing_up *backup)
 {
@@ -120,7 +134,8 @@ static int open_stages(struct hb_backing_up *backup)
         return stage_beside(backup, &backup->destination_stage);
     }
     if (!destination->stream && destination->store == NULL)
-        return stage_beside(backup, &backup->run->stage);
+        return backup->request->seal != NULL ? stages_of_sealed(backup)
+                                             : stage_beside(backup, &backup->run->stage);
     if (destination->stream && backup->plan.first_claimed == backup->plan.count)
         return HB_OK;
     return stage_in_home(backup);
@@ -167,7 +182,7 @@ static int spare_file_of_home(const struct hb_backing_up *backup)
     size_t bytes = strlen(home);
     if (destination->stream || destination->unique || !destination->exists ||
         strncmp(destination->path, home, bytes) != 0 || destination->path[bytes] != '/' ||
-        hb_format_stem(hb_format_ops_of(backup->request->format)->suffixes, destination->name) > 0)
+        hb_format_stem((const char *const *)backup->request->suffixes->all, destination->name) > 0)
         return HB_OK;
     hb_error_set(backup->error, HB_STATUS_FATAL,
                  "%s: a link leads to this file of the home; it is not replaced",
@@ -253,7 +268,9 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     if (request->remember && !hb_is_reproducible(&backup) && backup.key.why != NULL)
         hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
                       "nothing is reused, now or from this archive later: %s", backup.key.why);
+    request->run->seals = request->seal != NULL;
     int status = run_backup(&backup);
+    request->run->seals = false;
     hb_state_key_clear(&backup.key);
     hb_plan_clear(&backup.plan);
     hb_chain_free(&backup.filters);

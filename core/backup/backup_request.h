@@ -8,11 +8,14 @@
 #include "files/home_id.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "host/suffixes.h"
 #include "pipeline/plan.h"
 
 struct hb_backup_request {
     struct hb_run *run; /* home is open and locked */
-    const struct hb_format_choice *format;
+    const struct hb_chosen *format;
+    const struct hb_chosen *seal; /* what it is sealed with; NULL: nothing */
+    const struct hb_suffixes *suffixes;
     struct hb_destination *destination;
     struct hb_home_id *id; /* as it was found; made, or made right, before anything is written */
     const char *preset;    /* its name; NULL: none */

@@ -6,16 +6,15 @@
  */
 #include "backup/backup_write.h"
 
-#include "archive/facts.h"
 #include "archive/trailer.h"
 #include "backup/annotate.h"
+#include "backup/backup_facts.h"
 #include "backup/incomplete.h"
 #include "backup/read_back.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
-#include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "host/lost.h"
@@ -34,6 +33,7 @@ struct writing {
     struct hb_instance *format;
     const struct hb_format_ops *ops;
     struct hb_publication publication;
+    struct hb_key key; /* that it is sealed with; or none */
     struct hb_trailer trailer;
     struct hb_annotating annotating;
     struct hb_block_sum block_sum; /* of the trailer, as the format got it; or none */
@@ -208,16 +208,20 @@ static int keep_links(struct writing *writing, const struct hb_step *step)
 static int adopt_run(struct writing *writing, const struct hb_step *step)
 {
     struct hb_publication *publication = &writing->publication;
+    int status = publication->seal != NULL ? keep_links(writing, step) : HB_OK;
+    if (status != HB_OK)
+        return status;
     publication->offered = step->adoption->range;
     hb_run_clear_failure(writing->run);
-    int status = writing->ops->adopt(writing->format->self, &publication->sink, step->adoption);
+    status = writing->ops->adopt(writing->format->self, &publication->sink, step->adoption);
     if (status == HB_OK && publication->offered != NULL)
         return hb_error_set(writing->error, HB_STATUS_FATAL,
                             "plugin %s took entries over without copying them",
                             writing->format->plugin->name);
     if (status != HB_OK)
         return format_failed(writing, status, step->adoption->entries[0]->path);
-    status = keep_links(writing, step);
+    if (publication->seal == NULL)
+        status = keep_links(writing, step);
     if (status == HB_OK)
         note_run(writing, step);
     return status;
@@ -288,8 +292,9 @@ static int finish_archive(struct writing *writing)
         writing->ops->finish(writing->format->self, &writing->publication.sink, block, block_bytes);
     if (status != HB_OK)
         return format_failed(writing, status, NULL);
-    writing->result->archive_bytes = writing->publication.sink.tell(&writing->publication.sink);
-    return hb_publication_flush(&writing->publication, writing->error);
+    status = hb_publication_flush(&writing->publication, writing->error);
+    writing->result->archive_bytes = writing->publication.flushed;
+    return status;
 }
 
 /* See read_back.c. */
@@ -300,6 +305,8 @@ static int read_back(struct writing *writing)
         .run = writing->run,
         .format = writing->request->format,
         .fd = writing->publication.fd,
+        .key = writing->key.transform == NULL ? NULL : &writing->key,
+        .kept = hb_publication_kept(&writing->publication),
         .stored = &writing->trailer,
         .block = writing->block_sum.bytes == 0 ? NULL : &writing->block_sum,
     };
@@ -343,6 +350,7 @@ static int write_entries(struct writing *writing)
         .window = hb_publication_window(&writing->publication,
                                         (uint64_t)hb_config_backup(writing->run->config)->window),
         .previous = writing->previous,
+        .seals = writing->key.transform,
     };
     struct hb_step step;
     hb_trailer_reserve(&writing->trailer, writing->plan->count);
@@ -486,52 +494,14 @@ static int find_place_for_incomplete(struct writing *writing, const struct hb_st
     return status != HB_OK
                ? status
                : hb_incomplete_find(writing->run, stage,
-                                    hb_format_ops_of(writing->request->format)->suffixes,
+                                    (const char *const *)writing->request->suffixes->all,
                                     writing->request->destination, writing->error);
-}
-
-/*
- * What stands beside an archive of a preset. It differs by run and place, so that one that is to be
- * the same whenever it is made has none: then *text stays NULL. Caller frees.
- */
-static int make_facts(const struct writing *writing, char **text)
-{
-    const struct hb_destination *destination = writing->request->destination;
-    const struct hb_backing_up *backup = writing->backup;
-    const struct hb_report *report = &writing->run->report;
-    struct hb_facts facts = {
-        .sequence = writing->request->sequence,
-        .length = writing->result->archive_bytes,
-        .reasons = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL],
-        .files = writing->result->files,
-        .directories = writing->result->directories,
-        .databases = writing->plan->count - writing->plan->first_claimed,
-        .bytes = writing->result->bytes,
-        .started = backup->started,
-        .ended = hb_backup_now(),
-    };
-    unsigned char head[HB_FACTS_HEAD];
-    if (!writing->request->facts || hb_is_reproducible(backup) || *writing->request->id->id == '\0')
-        return HB_OK;
-    int64_t got = hb_read_all_at(writing->publication.fd, head, sizeof head, 0);
-    if (got < 0)
-        return hb_error_set(writing->error, HB_STATUS_FATAL,
-                            "%s: the staged archive cannot be read: %s", destination->path,
-                            strerror((int)-got));
-    hb_facts_head(head, (size_t)got, facts.head);
-    hb_facts_place(writing->request->id->id, writing->run->home.path, facts.place);
-    memcpy(facts.home, writing->request->id->id, sizeof facts.home);
-    memcpy(facts.run, destination->run, sizeof destination->run);
-    snprintf(facts.stamp, sizeof facts.stamp, "%s", writing->request->stamp);
-    *text = hb_facts_text(&facts, destination->store == NULL ? "" : hb_base_name(destination->path),
-                          backup->key.known ? backup->key.key : NULL);
-    return HB_OK;
 }
 
 static int commit(struct writing *writing)
 {
     HB_AUTO_FREE char *facts = NULL;
-    int status = make_facts(writing, &facts);
+    int status = hb_backup_facts(writing->backup, writing->publication.fd, &facts);
     if (status != HB_OK)
         return status;
     writing->publication.facts = facts;
@@ -565,6 +535,20 @@ static uint64_t bytes_most(const struct hb_plan *plan)
     return plan->bytes + plan->bytes / 16 + (uint64_t)plan->count * 8192 + ((uint64_t)64 << 20);
 }
 
+static int begin_publication(struct writing *writing, struct hb_stage *stage)
+{
+    struct hb_publication *publication = &writing->publication;
+    const struct hb_key *key = &writing->key;
+    uint64_t most = bytes_most(writing->plan);
+    bool seals = key->transform != NULL;
+    int status =
+        hb_publication_begin(writing->run, writing->request->destination, stage,
+                             seals ? hb_key_sealed(key, most) : most, publication, writing->error);
+    return status == HB_OK && seals
+               ? hb_publication_seal(publication, key, hb_run_workers(writing->run), writing->error)
+               : status;
+}
+
 int hb_backup_write(struct hb_backing_up *backup)
 {
     struct hb_stage *stage =
@@ -575,9 +559,12 @@ int hb_backup_write(struct hb_backing_up *backup)
                               .plan = &backup->plan,
                               .run = backup->run,
                               .error = backup->error};
-    int status =
-        hb_publication_begin(backup->run, backup->request->destination, stage,
-                             bytes_most(&backup->plan), &writing.publication, backup->error);
+    writing.publication.fd = -1;
+    const struct hb_chosen *seal = backup->request->seal;
+    int status = /* before anything is begun: without a key nothing is written */
+        seal == NULL ? HB_OK : hb_key_of_run(backup->run, seal, &writing.key, backup->error);
+    if (status == HB_OK)
+        status = begin_publication(&writing, stage);
     if (status == HB_OK) {
         look_who_may_read(&writing);
         status = write_archive(&writing);
@@ -587,6 +574,7 @@ int hb_backup_write(struct hb_backing_up *backup)
     hb_pipeline_free(writing.pipeline);
     hb_instance_free(writing.format);
     hb_publication_end(&writing.publication);
+    hb_key_end(&writing.key);
     hb_trailer_clear(&writing.trailer);
     hb_annotate_clear(&writing.annotating);
     hb_reuse_clear(&writing.reuse);

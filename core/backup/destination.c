@@ -6,7 +6,6 @@
 #include "base/url.h"
 #include "files/anywhere.h"
 #include "files/stream.h"
-#include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,15 +13,6 @@
 #include <unistd.h>
 
 enum { MAXIMUM_LINKS = 40 };
-
-static char *with_suffix(char *path, const char *const *suffixes)
-{
-    if (hb_format_stem(suffixes, hb_base_name(path)) > 0)
-        return path;
-    char *longer = hb_text("%s%s", path, suffixes[0] == NULL ? "" : suffixes[0]);
-    free(path);
-    return longer;
-}
 
 /* stat() failed: is nothing there? False: unknown. */
 static bool is_absent(void)
@@ -99,7 +89,7 @@ static int look_for_file(struct hb_destination *destination, struct hb_error *er
 }
 
 /* Of a URL: a directory is one that ends with '/'. */
-static void find_object(char *url, const char *default_name, const char *const *suffixes,
+static void find_object(char *url, const char *default_name, const struct hb_suffixes *suffixes,
                         struct hb_destination *destination)
 {
     destination->unique = *hb_url_name(url) == '\0' || url[strlen(url) - 1] == '/';
@@ -107,7 +97,7 @@ static void find_object(char *url, const char *default_name, const char *const *
     if (destination->unique)
         destination->path = hb_text("%s%s", url, default_name);
     else
-        destination->path = with_suffix(hb_copy_text(url), suffixes);
+        destination->path = hb_suffixes_complete(suffixes, hb_copy_text(url));
     const char *name = hb_base_name(destination->path);
     destination->name = hb_copy_text(name);
     destination->directory = hb_copy_bytes(destination->path, (size_t)(name - destination->path));
@@ -143,8 +133,9 @@ int hb_destination_find_store(struct hb_run *run, struct hb_destination *destina
     return HB_STATUS_FATAL;
 }
 
-int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
-                        struct hb_destination *destination, struct hb_error *error)
+int hb_destination_find(const char *path, const char *default_name,
+                        const struct hb_suffixes *suffixes, struct hb_destination *destination,
+                        struct hb_error *error)
 {
     struct stat status;
     *destination = (struct hb_destination)HB_DESTINATION_NONE;
@@ -177,7 +168,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         full = inside;
         destination->unique = true;
     } else if (!there || !hb_is_stream(&status)) {
-        full = with_suffix(full, suffixes);
+        full = hb_suffixes_complete(suffixes, full);
     } else {
         destination->path = full; /* as it was given: its links may be of a kind that only opens */
         destination->stream = true;

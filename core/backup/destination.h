@@ -5,6 +5,7 @@
 
 #include "files/beneath.h"
 #include "files/home_id.h"
+#include "host/suffixes.h"
 #include "store/store.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -46,8 +47,9 @@ struct hb_destination {
  * one of the suffixes gets the first (any case counts), links are followed.
  * Nothing is made; hb_destination_prepare makes the missing directories.
  */
-int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
-                        struct hb_destination *destination, struct hb_error *error);
+int hb_destination_find(const char *path, const char *default_name,
+                        const struct hb_suffixes *suffixes, struct hb_destination *destination,
+                        struct hb_error *error);
 
 /*
  * The same in a store: finds it, where the path was a URL (else nothing happens). HB_OK, or

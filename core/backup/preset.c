@@ -55,6 +55,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
 {
     *preset = (struct hb_preset){.directory = hb_config_backup(config)->directory,
                                  .keep = -1,
+                                 .seal = hb_config_backup(config)->seal,
                                  .reuse = hb_config_backup(config)->reuse};
     if (name == NULL) {
         preset->prefix = hb_copy_text(hb_config_backup(config)->prefix);
@@ -72,6 +73,8 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     preset->keep = settings->keep;
     preset->reuse = settings->reuse;
     preset->format = *settings->format == '\0' ? NULL : settings->format;
+    if (*settings->seal != '\0')
+        preset->seal = settings->seal;
     preset->prefix = hb_config_prefix(preset->section);
     return HB_OK;
 }
@@ -113,7 +116,7 @@ static char *make_name(struct hb_preset *preset, bool in_store, const char *suff
 }
 
 int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
-                          const struct hb_format_ops *ops, struct hb_destination *destination,
+                          const struct hb_suffixes *suffixes, struct hb_destination *destination,
                           struct hb_error *error)
 {
     HB_AUTO_FREE char *directory = hb_preset_directory(preset, home);
@@ -122,8 +125,8 @@ int hb_preset_destination(struct hb_preset *preset, const char *home, const char
     bool slash = *directory != '\0' && directory[strlen(directory) - 1] == '/';
     HB_AUTO_FREE char *inside = hb_text("%s%s", directory, slash ? "" : "/");
     const char *place = output != NULL ? output : inside;
-    HB_AUTO_FREE char *name = make_name(preset, hb_url_scheme(place) > 0, ops->suffixes[0]);
-    int status = hb_destination_find(place, name, ops->suffixes, destination, error);
+    HB_AUTO_FREE char *name = make_name(preset, hb_url_scheme(place) > 0, suffixes->all[0]);
+    int status = hb_destination_find(place, name, suffixes, destination, error);
     memcpy(destination->run, preset->run, sizeof preset->run);
     return status;
 }

@@ -13,6 +13,7 @@ struct hb_preset {
     const struct hb_section *section; /* NULL: [backup] */
     const char *directory;
     const char *format; /* or NULL: that of [backup] */
+    const char *seal;   /* "", or "none": it is not sealed */
     char *prefix;
     int64_t keep;                    /* -1: all of them */
     bool reuse;                      /* what did not change is taken over from the archive before */
@@ -31,7 +32,7 @@ void hb_preset_clear(struct hb_preset *preset);
  * the prefix, UTC, and digits of the run, for nothing is renamed there (host/archive_name.h).
  */
 int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
-                          const struct hb_format_ops *ops, struct hb_destination *destination,
+                          const struct hb_suffixes *suffixes, struct hb_destination *destination,
                           struct hb_error *error);
 
 /* The same directory. Caller frees. */

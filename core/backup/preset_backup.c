@@ -4,6 +4,21 @@
 #include "backup/preset_clash.h"
 #include "backup/preset_prune.h"
 #include "host/own_places.h"
+#include <string.h>
+
+/* By the option, the preset, or [backup]. */
+static int find_seal(struct hb_preset_backup *backup, struct hb_error *error)
+{
+    const char *name = backup->seal != NULL ? backup->seal : backup->settings.seal;
+    if (*name == '\0' || strcmp(name, "none") == 0)
+        return HB_OK;
+    return hb_chosen_by_name(backup->run->config, HB_KIND_TRANSFORM, name, &backup->sealing, error);
+}
+
+static const struct hb_chosen *seal_of(const struct hb_preset_backup *backup)
+{
+    return backup->sealing.section == NULL ? NULL : &backup->sealing;
+}
 
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
                           struct hb_error *error)
@@ -14,6 +29,10 @@ int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
         status = hb_format_find(run->config,
                                 backup->format != NULL ? backup->format : backup->settings.format,
                                 &backup->choice, error);
+    if (status == HB_OK)
+        status = find_seal(backup, error);
+    if (status == HB_OK)
+        hb_suffixes_make(&backup->choice, seal_of(backup), &backup->suffixes);
     if (status == HB_OK)
         status = hb_hooks_open(&backup->hooks, run, "backup", backup->dry_run, error);
     return status;
@@ -50,6 +69,8 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
     struct hb_backup_request request = {
         .run = run,
         .format = &backup->choice,
+        .seal = seal_of(backup),
+        .suffixes = &backup->suffixes,
         .destination = &backup->destination,
         .id = &next->id,
         .preset = backup->preset,
@@ -101,10 +122,11 @@ static void conclude(struct hb_preset_backup *backup, const struct hb_home_id *i
 
 static int make_and_retain(struct hb_preset_backup *backup, struct hb_error *error)
 {
-    const struct hb_format_ops *ops = hb_format_ops_of(&backup->choice);
+    char **suffixes = hb_suffixes_known(backup->run->config, &backup->choice);
     struct hb_preset_next next;
-    int status = hb_preset_next(backup->run, &backup->settings, ops->suffixes, backup->dry_run,
-                                &backup->destination, &next, error);
+    int status = hb_preset_next(backup->run, &backup->settings, (const char *const *)suffixes,
+                                backup->dry_run, &backup->destination, &next, error);
+    hb_suffixes_free(suffixes);
     if (status == HB_OK)
         status = make(backup, &next, error);
     if (status == HB_OK)
@@ -126,15 +148,14 @@ static void tell_of_it(struct hb_preset_backup *backup)
 int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error)
 {
     struct hb_run *run = backup->run;
-    const struct hb_format_ops *ops = hb_format_ops_of(&backup->choice);
     int status =
         backup->settings.section == NULL
             ? HB_OK
             : hb_preset_clash(run->config, backup->settings.section, run->home.path, false, error);
     if (status != HB_OK)
         return status;
-    status = hb_preset_destination(&backup->settings, run->home.path, backup->output, ops,
-                                   &backup->destination, error);
+    status = hb_preset_destination(&backup->settings, run->home.path, backup->output,
+                                   &backup->suffixes, &backup->destination, error);
     backup->destination.replaces = backup->replaces;
     if (status == HB_OK)
         status = hb_destination_find_store(run, &backup->destination, error);
@@ -153,6 +174,8 @@ void hb_preset_backup_clear(struct hb_preset_backup *backup)
     hb_hooks_close(&backup->hooks);
     hb_preset_archives_clear(&backup->archives);
     hb_destination_clear(&backup->destination);
-    hb_format_choice_clear(&backup->choice);
+    hb_suffixes_clear(&backup->suffixes);
+    hb_chosen_clear(&backup->sealing);
+    hb_chosen_clear(&backup->choice);
     hb_preset_clear(&backup->settings);
 }

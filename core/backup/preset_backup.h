@@ -22,6 +22,7 @@ struct hb_preset_backup {
     /* What is wanted. */
     const char *preset; /* its name; NULL: as [backup] says */
     const char *format; /* NULL: that of the preset */
+    const char *seal;   /* "none": no seal; NULL: that of the preset */
     const char *output; /* path, "-"; NULL: in the directory of the preset */
     bool replaces;      /* `output` is a URL, and what has the name may go */
     bool prunes;        /* older archives go; never with an output of its own */
@@ -37,7 +38,9 @@ struct hb_preset_backup {
     /* What was found, by hb_preset_backup_find. */
     struct hb_run *run;
     struct hb_preset settings;
-    struct hb_format_choice choice;
+    struct hb_chosen choice;
+    struct hb_chosen sealing; /* section NULL: it is not sealed */
+    struct hb_suffixes suffixes;
     struct hb_hooks hooks;
 
     /* What became of it, by hb_preset_backup. */

@@ -84,6 +84,21 @@ static bool weigh_refused(const struct question *question, struct hb_preset_arch
 }
 
 /*
+ * It is sealed, and cannot be opened where there is a public key alone. Its header was made for it
+ * alone and is among the first bytes that its facts name, so that no other archive has these facts:
+ * they stand, as long as header and length are as they were. Else nothing can be told.
+ */
+static bool weigh_shut(struct question *question, struct hb_preset_archive *row, const char *why)
+{
+    bool fits = hb_row_has_head(question->archives, row);
+    if (!fits)
+        give_up(question, row, why);
+    else if (row->kept.complete == HB_NOT_ASKED)
+        row->kept.complete = HB_YES;
+    return fits;
+}
+
+/*
  * Asks an archive that only its facts have spoken for; once. Says it the same, or does it count for
  * the same?
  */
@@ -102,7 +117,9 @@ static bool confirm(struct question *question, size_t number)
     hb_row_read(question->query->run, question->query->id, path, &fresh);
     const char *why = fresh.kept.whose == HB_HOME_UNTOLD ? fresh.kept.why : NULL;
     bool same = why == NULL && agree(row, &fresh);
-    if (why != NULL)
+    if (why != NULL && fresh.shut)
+        same = weigh_shut(question, row, why);
+    else if (why != NULL)
         give_up(question, row, why);
     else if (fresh.damage != NULL && hb_row_has_head(archives, row))
         same = weigh_refused(question, row, &fresh);

@@ -97,6 +97,7 @@ bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_
         why = error.text;
     else if (archive->later_trailer && (all || *status == HB_OK))
         why = HB_LATER_TRAILER;
+    row->shut = archive->shut;
     if (why != NULL)
         hb_row_cannot_tell(row, path, why);
     else if (*status != HB_OK)

@@ -16,6 +16,7 @@ struct hb_preset_archive {
     struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
     bool by_facts;       /* the archive itself was not asked */
     bool no_archive;     /* no format takes it for one of its own */
+    bool shut;           /* it is sealed, and nothing that is configured here opens it */
     bool gone;           /* since it was listed */
     char *damage;        /* it was read and refused: why; or NULL */
     bool facts_fit;      /* those beside it may be its own */

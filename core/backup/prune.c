@@ -88,7 +88,7 @@ static int prune_preset(struct prune *prune, const char *name, struct hb_error *
 {
     const struct hb_config *config = prune->request->run->config;
     struct hb_preset preset;
-    struct hb_format_choice choice = {0};
+    struct hb_chosen choice = {0};
     int status = hb_preset_find(config, name, &preset, error);
     if (status == HB_OK)
         status =
@@ -97,7 +97,7 @@ static int prune_preset(struct prune *prune, const char *name, struct hb_error *
         status = hb_format_find(config, preset.format, &choice, error);
     if (status == HB_OK)
         status = prune_archives(prune, &preset, error);
-    hb_format_choice_clear(&choice);
+    hb_chosen_clear(&choice);
     hb_preset_clear(&preset);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/publish.h"
 
+#include "backup/publish_out.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -11,7 +12,6 @@
 #include "host/failure.h"
 #include "host/run.h"
 #include "pipeline/previous.h"
-#include "store/confirm.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,124 +22,16 @@
 
 enum {
     BUFFER_BYTES = 1 << 20,
-    WRITEBACK_BYTES = 16 << 20, /* so much is handed to the disk at a time, so that the flush at the
-                                   end is short */
-    LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
-    ATTEMPTS = 10000,           /* to find a name that is free */
-    KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
-    WINDOW_LEAST = 6 << 20,     /* so that all workers have something to do */
-    START_BYTES = 64 << 10,     /* of one whose content is not kept: its format is known by that */
+    ATTEMPTS = 10000,       /* to find a name that is free */
+    KEPT_OF_MEMORY = 16,    /* this part of it may be filled with the archive */
+    WINDOW_LEAST = 6 << 20, /* so that all workers have something to do */
 };
 
 /* ---- the sink ------------------------------------------------------------------------------ */
 
-static int cannot_write(struct hb_publication *publication, int error_number)
-{
-    struct hb_error *error = &publication->error;
-    const char *path = publication->destination->path;
-    if (strcmp(path, "-") == 0)
-        path = "standard output";
-    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be written: %s", path, strerror(error_number));
-    hb_error_space(error, error_number, ", or choose another place with -o");
-    return HB_STATUS_FATAL;
-}
-
-/*
- * A large archive must not push out of the page cache what is still to be read, and what others
- * work with. Pages that are not on the disk yet stay: they are not worth waiting for.
- */
-static void uncache(struct hb_publication *publication)
-{
-    if (publication->started < publication->cached + LAG_BYTES)
-        return;
-    uint64_t end = publication->started - LAG_BYTES;
-    posix_fadvise(publication->fd, (off_t)publication->cached, (off_t)(end - publication->cached),
-                  POSIX_FADV_DONTNEED);
-    publication->cached = end;
-}
-
-/* Why the store has failed. */
-static int store_failed(struct hb_publication *publication)
-{
-    struct hb_error *error = &publication->error;
-    HB_AUTO_FREE char *what = hb_text("%s%s", publication->destination->path,
-                                      publication->spooled ? ": cannot be written" : "");
-    hb_store_error(publication->upload.store, HB_STATUS_FATAL, what, error);
-    if (!publication->spooled)
-        hb_error_space(error, publication->local.error, ", or choose another place with -o");
-    return HB_STATUS_FATAL;
-}
-
-/* How many of the next bytes the copy gets. */
-static size_t bytes_to_spool(const struct hb_publication *publication, size_t bytes)
-{
-    uint64_t at = publication->flushed;
-    if (!publication->only_ends || at >= publication->end_at)
-        return bytes;
-    if (at >= START_BYTES)
-        return 0;
-    return bytes < START_BYTES - at ? bytes : (size_t)(START_BYTES - at);
-}
-
-static int spool(struct hb_publication *publication, const void *data, size_t bytes,
-                 uint64_t offset)
-{
-    int result = hb_write_all_at(publication->fd, data, bytes, offset);
-    if (result == 0)
-        return HB_OK;
-    hb_error_set(&publication->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
-                 publication->stage->path, strerror(-result));
-    hb_error_hint(
-        &publication->error,
-        "set backup.stage-dir to a directory with room for the archive, or for its index");
-    return HB_STATUS_FATAL;
-}
-
-static int put_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
-{
-    if (publication->destination->stream) {
-        int result = hb_write_all(publication->fd, data, bytes);
-        return result == 0 ? HB_OK : cannot_write(publication, -result);
-    }
-    if (hb_upload_write(&publication->upload, data, bytes) != HB_OK)
-        return store_failed(publication);
-    return publication->spooled
-               ? spool(publication, data, bytes_to_spool(publication, bytes), publication->flushed)
-               : HB_OK;
-}
-
-/* On their way to the disk with all that left the process, beside what else is to be done. */
-static void start_writing_back(struct hb_publication *publication)
-{
-    sync_file_range(publication->fd, (off_t)publication->started,
-                    (off_t)(publication->flushed - publication->started), SYNC_FILE_RANGE_WRITE);
-    publication->started = publication->flushed;
-}
-
-/* So many more bytes have left the process. */
-static void went_out(struct hb_publication *publication, uint64_t bytes)
-{
-    publication->flushed += bytes;
-    if (publication->stage != NULL)
-        hb_stage_refresh(publication->stage);
-    if (!publication->destination->stream && !publication->spooled &&
-        publication->flushed - publication->started >= WRITEBACK_BYTES) {
-        start_writing_back(publication);
-        uncache(publication);
-    }
-}
-
-static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
-{
-    int status = put_out(publication, data, bytes);
-    if (status == HB_OK)
-        went_out(publication, bytes);
-    return status;
-}
-
 static int flush_buffer(struct hb_publication *publication)
 {
-    int status = write_out(publication, publication->buffer, publication->used);
+    int status = hb_publication_put(publication, publication->buffer, publication->used);
     publication->used = 0;
     return status;
 }
@@ -147,8 +39,9 @@ static int flush_buffer(struct hb_publication *publication)
 /* What was just written, or overwritten, if it is to be kept wherever it lies. */
 static int keep(struct hb_publication *publication, const void *data, size_t bytes, uint64_t offset)
 {
-    return publication->only_ends && publication->keeping ? spool(publication, data, bytes, offset)
-                                                          : HB_OK;
+    return publication->only_ends && publication->keeping
+               ? hb_publication_spool(publication, data, bytes, offset)
+               : HB_OK;
 }
 
 static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes)
@@ -161,17 +54,11 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
         if (status != HB_OK)
             return status;
         if (bytes >= BUFFER_BYTES)
-            return write_out(publication, data, bytes);
+            return hb_publication_put(publication, data, bytes);
     }
     memcpy(publication->buffer + publication->used, data, bytes);
     publication->used += bytes;
     return HB_OK;
-}
-
-static int cannot_read(struct hb_publication *publication, const char *why)
-{
-    return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                        "the previous archive cannot be read: %s", why);
 }
 
 /* Both are files of this machine. */
@@ -189,16 +76,17 @@ static int copy_files(struct hb_publication *publication, const struct hb_range 
         int64_t done =
             hb_interrupt_signal() != 0
                 ? -EINTR
-                : hb_copy_range(copy, left < WRITEBACK_BYTES * 2 ? left : WRITEBACK_BYTES);
+                : hb_copy_range(copy, left < HB_WRITEBACK_BYTES * 2 ? left : HB_WRITEBACK_BYTES);
         if (done <= 0 && hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;
         if (done <= 0 && (copy->reading || done == 0))
-            return cannot_read(publication, done == 0 ? "it ends too early" : strerror((int)-done));
+            return hb_publication_cannot_read(publication, done == 0 ? "it ends too early"
+                                                                     : strerror((int)-done));
         if (done < 0)
-            return cannot_write(publication, (int)-done);
+            return hb_publication_cannot_write(publication, (int)-done);
         left -= (uint64_t)done;
         hb_upload_wrote(&publication->upload, (uint64_t)done);
-        went_out(publication, (uint64_t)done);
+        hb_publication_went_out(publication, (uint64_t)done);
     }
     return HB_OK;
 }
@@ -209,13 +97,13 @@ static int copy_there(struct hb_publication *publication, const struct hb_range 
 {
     const struct hb_opened *from = hb_previous_object(range->source);
     *copied = 0;
-    if (from == NULL || !publication->only_ends || publication->flushed < START_BYTES)
+    if (from == NULL || !publication->only_ends || publication->flushed < HB_PUBLICATION_START)
         return HB_OK;
     int status = hb_upload_copy(&publication->upload, from, range->offset + done,
                                 range->bytes - done, copied);
     if (status != HB_OK)
-        return store_failed(publication);
-    went_out(publication, *copied);
+        return hb_publication_store_failed(publication);
+    hb_publication_went_out(publication, *copied);
     return HB_OK;
 }
 
@@ -237,9 +125,9 @@ static int copy_bytes(struct hb_publication *publication, const struct hb_range 
         if (hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;
         if (got <= 0)
-            return cannot_read(publication,
-                               got == 0 ? "it ends too early" : "it was there a moment ago");
-        int status = write_out(publication, buffer, (size_t)got);
+            return hb_publication_cannot_read(publication, got == 0 ? "it ends too early"
+                                                                    : "it was there a moment ago");
+        int status = hb_publication_put(publication, buffer, (size_t)got);
         if (status != HB_OK)
             return status;
         done += (uint64_t)got;
@@ -250,11 +138,9 @@ static int copy_bytes(struct hb_publication *publication, const struct hb_range 
 static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
     struct hb_publication *publication = sink->self;
-    if (range != publication->offered)
-        return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                            "the format plugin copies what it was not given to copy");
-    publication->offered = NULL;
-    int status = flush_buffer(publication);
+    int status = hb_publication_take_offer(publication, range);
+    if (status == HB_OK)
+        status = flush_buffer(publication);
     publication->copied_to = publication->flushed;
     bool files = !publication->destination->stream && !publication->spooled &&
                  hb_previous_fd(range->source) >= 0;
@@ -283,9 +169,9 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
     if (status != HB_OK)
         return status;
     if (hb_upload_patch(&publication->upload, offset, data, bytes) != HB_OK)
-        return store_failed(publication);
+        return hb_publication_store_failed(publication);
     int result = publication->spooled ? hb_write_all_at(publication->fd, data, bytes, offset) : 0;
-    return result == 0 ? HB_OK : cannot_write(publication, -result);
+    return result == 0 ? HB_OK : hb_publication_cannot_write(publication, -result);
 }
 
 /* ---- begin, commit, end -------------------------------------------------------------------- */
@@ -378,6 +264,8 @@ int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
 uint64_t hb_publication_window(const struct hb_publication *publication, uint64_t window)
 {
     uint64_t parts = hb_upload_memory(&publication->upload);
+    if (publication->seal != NULL)
+        parts += hb_sealed_memory(publication);
     uint64_t left = window > parts ? window - parts : 0;
     return left < WINDOW_LEAST && window > WINDOW_LEAST ? WINDOW_LEAST : left > 0 ? left : window;
 }
@@ -416,21 +304,10 @@ static int cannot_name(struct hb_publication *publication, int status, struct hb
         hb_error_set(error, HB_STATUS_FATAL,
                      "%s: the name was taken meanwhile; nothing was written", path);
     } else {
-        store_failed(publication);
+        hb_publication_store_failed(publication);
         *error = publication->error;
     }
     return HB_STATUS_FATAL;
-}
-
-/* There is no such archive, and nothing of it stays. */
-static void take_facts_back(const struct hb_publication *publication, const struct hb_put *archive)
-{
-    const struct hb_store *store = publication->upload.store;
-    HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
-    HB_AUTO_FREE char *why = hb_copy_text(hb_store_failure(store));
-    if (publication->facts != NULL)
-        hb_store_forget(store, name);
-    hb_run_explain(store->run, "%s", why);
 }
 
 /*
@@ -451,7 +328,7 @@ static int put_facts(struct hb_publication *publication, const struct hb_put *ar
                                strlen(publication->facts));
     if (status != HB_STATUS_UNCERTAIN)
         return status;
-    take_facts_back(publication, archive);
+    hb_publication_take_facts_back(publication, archive);
     return HB_STATUS_FATAL;
 }
 
@@ -476,7 +353,7 @@ static int give_name(struct hb_publication *publication, struct hb_error *error)
             continue;
         status = hb_upload_commit(&publication->upload, &put);
         if (status != HB_OK && status != HB_STATUS_UNCERTAIN)
-            take_facts_back(publication, &put);
+            hb_publication_take_facts_back(publication, &put);
     }
     return status == HB_OK ? HB_OK : cannot_name(publication, status, error);
 }
@@ -484,18 +361,22 @@ static int give_name(struct hb_publication *publication, struct hb_error *error)
 int hb_publication_keep(struct hb_publication *publication, const struct hb_range *range,
                         const struct hb_range *part, struct hb_error *error)
 {
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(START_BYTES);
+    if (publication->seal != NULL) {
+        hb_sealed_keep_part(publication, range, part);
+        return HB_OK;
+    }
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(HB_PUBLICATION_START);
     uint64_t at = publication->copied_to + (part->offset - range->offset);
     int status = HB_OK;
     for (uint64_t done = 0; status == HB_OK && done < part->bytes;) {
         uint64_t left = part->bytes - done;
-        size_t want = left < START_BYTES ? (size_t)left : START_BYTES;
+        size_t want = left < HB_PUBLICATION_START ? (size_t)left : HB_PUBLICATION_START;
         int64_t got = hb_previous_bytes_at(range->source, buffer, want, part->offset + done);
         if (got <= 0)
-            status = cannot_read(publication,
-                                 got == 0 ? "it ends too early" : "it was there a moment ago");
+            status = hb_publication_cannot_read(
+                publication, got == 0 ? "it ends too early" : "it was there a moment ago");
         else
-            status = spool(publication, buffer, (size_t)got, at + done);
+            status = hb_publication_spool(publication, buffer, (size_t)got, at + done);
         done += got > 0 ? (uint64_t)got : 0;
     }
     if (status != HB_OK)
@@ -507,17 +388,20 @@ int hb_publication_finish(struct hb_publication *publication, struct hb_error *e
 {
     int status = flush_buffer(publication);
     publication->end_at = publication->flushed;
+    if (publication->seal != NULL)
+        hb_sealed_keep_rest(publication);
     if (status != HB_OK)
         *error = publication->error;
     else if (!publication->destination->stream && !publication->spooled)
-        start_writing_back(publication);
+        hb_publication_write_back(publication);
     return status;
 }
 
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error)
 {
     struct stat status;
-    if (flush_buffer(publication) != HB_OK) {
+    if ((publication->seal != NULL && hb_sealed_finish(publication) != HB_OK) ||
+        flush_buffer(publication) != HB_OK) {
         *error = publication->error;
         return HB_STATUS_FATAL;
     }
@@ -537,7 +421,7 @@ int hb_publication_sync(struct hb_publication *publication, struct hb_error *err
     if (flushed != HB_OK || publication->destination->stream || publication->spooled ||
         fsync(publication->fd) == 0)
         return flushed;
-    cannot_write(publication, errno);
+    hb_publication_cannot_write(publication, errno);
     *error = publication->error;
     return HB_STATUS_FATAL;
 }
@@ -550,46 +434,9 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
     return give_name(publication, error);
 }
 
-/* Of one whose content is not kept here, the end is what the format wrote last. */
-int hb_publication_confirm(const struct hb_publication *publication, bool *unconfirmed,
-                           struct hb_error *error)
-{
-    const struct hb_store *store = publication->upload.store;
-    const struct hb_destination *destination = publication->destination;
-    uint64_t bytes = publication->flushed;
-    uint64_t kept = publication->only_ends ? bytes - publication->end_at : bytes;
-    size_t end_bytes = kept < START_BYTES ? (size_t)kept : START_BYTES;
-    if (!publication->spooled)
-        return HB_OK;
-    HB_AUTO_FREE unsigned char *end = hb_alloc(end_bytes + 1);
-    const struct hb_sent sent = {.name = hb_url_name(destination->path),
-                                 .run = destination->run,
-                                 .bytes = bytes,
-                                 .end = end,
-                                 .end_bytes = end_bytes};
-    int64_t got = hb_read_all_at(publication->fd, end, end_bytes, bytes - end_bytes);
-    int status = HB_STATUS_UNCERTAIN;
-    if (got == (int64_t)end_bytes)
-        status = hb_store_confirm(store, &sent);
-    else
-        hb_run_explain(store->run, "%s", got < 0 ? strerror((int)-got) : "its copy is cut off");
-    if (status == HB_STATUS_NOMATCH) {
-        const struct hb_put put = {.name = sent.name};
-        hb_error_set(error, HB_STATUS_FATAL, "%s: %s; it was removed again", destination->path,
-                     hb_store_failure(store));
-        take_facts_back(publication, &put);
-        return HB_STATUS_FATAL;
-    }
-    *unconfirmed = status != HB_OK;
-    if (*unconfirmed)
-        hb_report_add(&store->run->report, HB_FOUND_DOUBTFUL, "",
-                      "%s: the archive was put there, but its end cannot be read back: %s",
-                      destination->path, hb_store_failure(store));
-    return HB_OK;
-}
-
 void hb_publication_end(struct hb_publication *publication)
 {
+    hb_sealed_end(publication);
     if (publication->fd >= 0 && publication->spooled)
         close(publication->fd);
     hb_upload_end(&publication->upload);

@@ -238,8 +238,9 @@ int hb_read_back(const struct hb_read_back_request *request, struct hb_error *er
     struct hb_archive archive;
     if (!HB_CAN(hb_format_ops_of(request->format), list))
         return HB_OK;
-    int status = hb_archive_open_fd(request->run, fcntl(request->fd, F_DUPFD_CLOEXEC, 3),
-                                    "the staged file", request->format, &archive, error);
+    int status =
+        hb_archive_open_own(request->run, fcntl(request->fd, F_DUPFD_CLOEXEC, 3), "the staged file",
+                            request->format, request->key, request->kept, &archive, error);
     if (status == HB_OK)
         status = list(&reading, &archive);
     if (status == HB_OK)

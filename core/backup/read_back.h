@@ -6,6 +6,8 @@
 #include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "transform/kept_blocks.h"
+#include "transform/key.h"
 
 /* A trailer as large as that of a million entries is not kept to be compared with. */
 struct hb_block_sum {
@@ -17,8 +19,10 @@ struct hb_block_sum hb_block_sum_of(const void *block, size_t bytes);
 
 struct hb_read_back_request {
     struct hb_run *run;
-    const struct hb_format_choice *format;
-    int fd; /* of the whole archive; stays the caller's */
+    const struct hb_chosen *format;
+    int fd;                            /* of the whole archive; stays the caller's */
+    const struct hb_key *key;          /* that it is sealed with; NULL: it is not */
+    const struct hb_kept_blocks *kept; /* of it, those that are there; NULL: all */
     /* One row for each entry, as hb_read_back_row() made it, in the order of writing. */
     const struct hb_trailer *stored;
     const struct hb_block_sum *block; /* of the trailer as finish() got it; NULL: it stores none */

@@ -169,6 +169,9 @@ static const struct hb_option *const plugins_options[] = {
 static const struct hb_option *const backup_options[] = {
     TEXT(hb_backup_settings, format, "format", "", NULL,
          "The [format:NAME] or format plugin that writes the archive; empty: the first [format:…]"),
+    TEXT(hb_backup_settings, seal, "seal", "", NULL,
+         "The [transform:NAME] or transform plugin that seals archives; empty, or none: they are "
+         "not sealed"),
     TEXT(hb_backup_settings, directory, "directory", "~", archives_problem,
          "Directory of an archive that is made without -o; ~ expands"),
     TEXT(hb_backup_settings, prefix, "prefix", "backup-", prefix_problem,
@@ -183,8 +186,9 @@ static const struct hb_option *const backup_options[] = {
            "Number of threads that read and encode; auto, or 0: one for each processor"),
     NUMBER(hb_backup_settings, window, HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
            "Encoded data that may wait in memory until it is written"),
-    TEXT(hb_backup_settings, stage_dir, "stage-dir", "", place_problem,
-         "Directory for staged copies; empty: beside the archive, or in the home with -o -"),
+    TEXT(
+        hb_backup_settings, stage_dir, "stage-dir", "", place_problem,
+        "Directory for staged copies; empty: beside the archive, or in the home with -o - or seal"),
     FLAG(hb_backup_settings, reuse, "reuse", "no",
          "Copy what has not changed from the archive before: the one that is replaced, or else "
          "the newest with that prefix"),
@@ -199,6 +203,9 @@ static const struct hb_option *const preset_options[] = {
          "Start of their names; empty: the name of the preset and a '-'"),
     TEXT(hb_preset_settings, format, "format", "", NULL,
          "The [format:NAME] or format plugin that writes them; empty: that of [backup]"),
+    TEXT(hb_preset_settings, seal, "seal", "", NULL,
+         "The [transform:NAME] or transform plugin that seals them; none: they are not sealed; "
+         "empty: as [backup] says"),
     NUMBER(hb_preset_settings, keep, HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
            "How many archives stay when another one has been made; the newest always stays"),
     FLAG(hb_preset_settings, reuse, "reuse", "yes",

@@ -22,14 +22,14 @@ struct hb_plugins_settings {
 };
 
 struct hb_backup_settings {
-    const char *format, *directory, *prefix, *stage_dir, *restore_command;
+    const char *format, *seal, *directory, *prefix, *stage_dir, *restore_command;
     bool store_links, one_file_system, reuse;
     int64_t workers; /* 0, or above HB_MOST_WORKERS: one for each processor */
     int64_t window;
 };
 
 struct hb_preset_settings {
-    const char *directory, *prefix, *format;
+    const char *directory, *prefix, *format, *seal;
     int64_t keep;
     bool reuse;
 };

@@ -8,13 +8,15 @@
  *                  enter: this thread is in "claim"
  *                  leave: it is not; what did it change? what did it answer?
  *
- * What surrounds each call is in call.h; a store's are in calls_store.c.
+ * What surrounds each call is in call.h; a store's are in calls_store.c, a transform's in
+ * calls_transform.c.
  */
 #include "host/calls.h"
 
 #include "base/memory.h"
 #include "host/call.h"
 #include "host/calls_store.h"
+#include "host/calls_transform.h"
 #include "host/failure.h"
 #include "plugin/descriptor.h"
 #include "plugin/process_state.h"
@@ -563,6 +565,7 @@ static const struct {
     [HB_KIND_FILTER] = {&filter_calls, sizeof filter_calls},
     [HB_KIND_HOOK] = {&hook_calls, sizeof hook_calls},
     [HB_KIND_STORE] = {&hb_store_calls, sizeof hb_store_calls},
+    [HB_KIND_TRANSFORM] = {&hb_transform_calls, sizeof hb_transform_calls},
 };
 
 void hb_calls_wrap(struct hb_instance *instance, const struct hb_plugin *plugin)

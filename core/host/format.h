@@ -6,26 +6,13 @@
 #ifndef HB_FORMAT_H
 #define HB_FORMAT_H
 
+#include "host/chosen.h"
 #include "host/run.h"
 
-/* A format that may be used: a section of the configuration, or a plugin with its defaults. */
-struct hb_format_choice {
-    const struct hb_section *section;
-    struct hb_section *owned; /* owned, where no section of the configuration names it */
-};
-
 /* The format called `name`; NULL or "": backup.format, else the first [format:…]. */
-int hb_format_find(const struct hb_config *config, const char *name,
-                   struct hb_format_choice *choice, struct hb_error *error);
-void hb_format_choice_clear(struct hb_format_choice *choice);
-
-/* All that can be used: the sections first, then the other format plugins on the path. */
-struct hb_format_list {
-    struct hb_format_choice *choices;
-    size_t count;
-};
-void hb_format_list(const struct hb_config *config, struct hb_format_list *list);
-void hb_format_list_clear(struct hb_format_list *list);
+int hb_format_find(const struct hb_config *config, const char *name, struct hb_chosen *choice,
+                   struct hb_error *error);
+void hb_format_list(const struct hb_config *config, struct hb_chosen_list *list);
 
 /*
  * The length of a file's name without the format's suffix, one of `suffixes` (ended by NULL) in any
@@ -41,13 +28,13 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
                      struct hb_error *error);
 
 /* What archives of this format keep of an entry, complete. */
-struct hb_keeps hb_format_keeps(const struct hb_format_choice *choice);
+struct hb_keeps hb_format_keeps(const struct hb_chosen *choice);
 
 /*
  * What the plugin says of itself: suffixes, flags, which callbacks it has. To call one an instance
  * is needed, and its own table (calls.h).
  */
-static inline const struct hb_format_ops *hb_format_ops_of(const struct hb_format_choice *choice)
+static inline const struct hb_format_ops *hb_format_ops_of(const struct hb_chosen *choice)
 {
     return (const struct hb_format_ops *)choice->section->library->plugin->ops;
 }

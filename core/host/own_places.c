@@ -7,6 +7,7 @@
 #include "files/home_id.h"
 #include "files/state_key.h"
 #include "host/format.h"
+#include "host/suffixes.h"
 #include <string.h>
 
 /* ---- paths --------------------------------------------------------------------------------- */
@@ -79,22 +80,6 @@ static void add_directory(struct hb_own_places *own, const char *home,
     own->directories[own->count++] = (struct hb_own_directory){path, prefix};
 }
 
-static void add_suffixes(struct hb_own_places *own, const struct hb_config *config)
-{
-    struct hb_format_list formats;
-    hb_format_list(config, &formats);
-    own->suffixes = hb_alloc(sizeof *own->suffixes);
-    for (size_t i = 0; i < formats.count; i++) {
-        const char *const *suffix = hb_format_ops_of(&formats.choices[i])->suffixes;
-        for (; *suffix != NULL; suffix++) {
-            own->suffixes = hb_resize(own->suffixes, own->suffix_count + 2, sizeof(char *));
-            own->suffixes[own->suffix_count++] = hb_copy_text(*suffix);
-            own->suffixes[own->suffix_count] = NULL;
-        }
-    }
-    hb_format_list_clear(&formats);
-}
-
 static void add_presets(struct hb_own_places *own, const struct hb_config *config, const char *home)
 {
     const struct hb_section *section = NULL;
@@ -111,10 +96,8 @@ static void clear(struct hb_own_places *own)
         free(own->directories[i].path);
         free(own->directories[i].prefix);
     }
-    for (size_t i = 0; i < own->suffix_count; i++)
-        free(own->suffixes[i]);
     free(own->directories);
-    free(own->suffixes);
+    hb_suffixes_free(own->suffixes);
     free(own->snapshots);
     free(own->state);
     free(own->home);
@@ -138,7 +121,7 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
         free(own->state);
         own->state = NULL;
     }
-    add_suffixes(own, run->config);
+    own->suffixes = hb_suffixes_known(run->config, NULL);
     add_presets(own, run->config, root);
     run->own = own;
     run->clear_own = clear;

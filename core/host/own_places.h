@@ -23,8 +23,7 @@ struct hb_own_directory {
 struct hb_own_places {
     struct hb_own_directory *directories;
     size_t count;
-    char **suffixes; /* of all formats, ended by NULL */
-    size_t suffix_count;
+    char **suffixes; /* of all archives, see suffixes.h; ended by NULL */
     char *home;      /* canonical */
     char *snapshots; /* below the home */
     char *state;     /* the directory of the key; NULL: it lies elsewhere */
@@ -33,7 +32,7 @@ struct hb_own_places {
 /* Finds them, once a run, before other threads ask. `home`: absolute; it may be missing. */
 const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home);
 
-/* The suffixes of all formats, ended by NULL; the home of the run is open. */
+/* The suffixes of all archives, ended by NULL; the home of the run is open. */
 const char *const *hb_own_suffixes(struct hb_run *run);
 
 /* Does DIRECTORY/NAME look like an archive that a preset would count? `directory_bytes`: the length

@@ -66,6 +66,8 @@ void hb_run_clear(struct hb_run *run)
 {
     if (run->clear_stores != NULL)
         run->clear_stores(run->stores);
+    if (run->clear_transforms != NULL)
+        run->clear_transforms(run->transforms);
     free(pthread_getspecific(run->failure));
     pthread_setspecific(run->failure, NULL);
     pthread_key_delete(run->failure);

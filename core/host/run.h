@@ -17,12 +17,14 @@
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
 #include <hbcore/store.h>
+#include <hbcore/transform.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct hb_progress;
 struct hb_own_places;
 struct hb_stores;
+struct hb_transforms;
 
 enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 
@@ -49,6 +51,9 @@ struct hb_run {
     void (*clear_own)(struct hb_own_places *own);
     struct hb_stores *stores; /* see store/store.h, likewise */
     void (*clear_stores)(struct hb_stores *stores);
+    struct hb_transforms *transforms; /* see transform/at_work.h, likewise */
+    void (*clear_transforms)(struct hb_transforms *transforms);
+    bool seals;                  /* what it writes is sealed: whatever plugins stage is not */
     struct hb_not_kept not_kept; /* of a backup */
     bool walked; /* by a backup, to the end: filters have been asked about all that is there */
     pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
@@ -88,6 +93,7 @@ union hb_ops {
     struct hb_filter_ops filter;
     struct hb_hook_ops hook;
     struct hb_store_ops store;
+    struct hb_transform_ops transform;
 };
 
 /* An instance of a plugin, and the host as it sees it. */

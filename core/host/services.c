@@ -217,6 +217,16 @@ static int open_stage_in_home(const struct hb_host *host, struct hb_stage *stage
     return HB_OK;
 }
 
+/* What a plugin stages while an archive is sealed is not. */
+static void tell_plain(const struct hb_instance *instance, const struct hb_stage *stage)
+{
+    if (!instance->run->seals)
+        return;
+    HB_AUTO_FREE char *text =
+        hb_text("copies that are not sealed lay in %s while the archive was made", stage->path);
+    hb_report_add_once(&instance->run->report, HB_FOUND_NOTE, instance->plugin->name, text);
+}
+
 static int host_stage_file(const struct hb_host *host, const char *name, struct hb_file *out)
 {
     struct hb_stage *stage = stage_of(host);
@@ -229,6 +239,8 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     int fd = hb_stage_file(stage, name, &made, &error);
     if (fd < 0)
         return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
+    if (stage == &instance_of(host)->run->stage)
+        tell_plain(instance_of(host), stage);
     out->fd = fd;
     out->path = hb_text("%s/%s", stage->path, made);
     out->reserved = made;

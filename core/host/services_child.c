@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs that a plugin has run, and the secrets that one of them, a file or the environment
- * tells.
+/* Programs that a plugin has run, and the secrets that one of them, a file, the environment or the
+ * terminal tells.
  */
 #include "host/services_child.h"
 
 #include "base/child.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/terminal.h"
 #include "files/io.h"
 #include "files/rights.h"
 #include "host/failure.h"
@@ -212,17 +213,37 @@ static int from_command(const struct asked *asked, const char *text)
     return status;
 }
 
+/* "terminal:PROMPT"; without one, the option is what is asked for. */
+static int from_terminal(const struct asked *asked, const char *said)
+{
+    HB_AUTO_FREE char *prompt =
+        *said != '\0' ? hb_text("%s: ", said)
+                      : hb_text("[%s] %s: ", asked->instance->section->name, asked->key);
+    make_room(asked, SECRET_BYTES + 1);
+    int64_t got = hb_terminal_ask(prompt, asked->out->text, SECRET_BYTES + 1);
+    if (got == -EINTR && hb_run_cancelled(asked->instance->run)) {
+        no_secret(asked, "interrupted");
+        return HB_STATUS_CANCELLED;
+    }
+    if (got < 0)
+        return no_secret(asked, "cannot be asked for: %s",
+                         got == -ENXIO     ? "there is no terminal"
+                         : got == -ENODATA ? "nothing was typed at the terminal"
+                                           : strerror((int)-got));
+    if (got > SECRET_BYTES + 1)
+        got = SECRET_BYTES + 1;
+    return take(asked, "the terminal", (size_t)got);
+}
+
 int hb_host_secret(const struct hb_host *host, const char *key, const char *text,
                    struct hb_secret *out)
 {
     static const struct {
         const char *word;
         int (*get)(const struct asked *asked, const char *rest);
-    } ways[] = {{"file:", from_file},
-                {"env:", from_environment},
-                {"command:", from_command},
-                {"text:", from_text},
-                {"", from_text}};
+    } ways[] = {{"file:", from_file},       {"env:", from_environment},
+                {"command:", from_command}, {"terminal:", from_terminal},
+                {"text:", from_text},       {"", from_text}};
     struct asked asked = {host->self, key, out};
     *out = (struct hb_secret){.size = sizeof *out};
     size_t way = 0;

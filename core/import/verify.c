@@ -250,6 +250,10 @@ static void open_stage(struct verify *verify)
     if (!needed)
         return;
     const char *chosen = hb_config_backup(verify->run->config)->stage_dir;
+    if (archive->opener != NULL && *chosen == '\0') { /* which may be a share: see open_stages() */
+        report_unchecked(verify, "the archive is sealed, and a copy beside it would not be");
+        return;
+    }
     HB_AUTO_FREE char *full = hb_absolute(archive->path);
     HB_AUTO_FREE char *real = full == NULL ? NULL : realpath(full, NULL);
     char *slash = real == NULL ? NULL : strrchr(real, '/');

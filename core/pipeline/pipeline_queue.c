@@ -428,7 +428,7 @@ void hb_queue_init(struct hb_pipeline *pipeline)
     pthread_cond_init(&pipeline->done, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pipeline->window.limit = pipeline->request.window;
-    hb_spill_init(&pipeline->spill, &pipeline->request.run->stage);
+    hb_spill_init(&pipeline->spill, &pipeline->request.run->stage, pipeline->request.seals);
     make_claimed(pipeline);
 }
 

@@ -14,6 +14,7 @@ struct hb_pipeline_request {
     unsigned workers;
     uint64_t window;                    /* encoded bytes that may wait for their turn in memory */
     const struct hb_previous *previous; /* units may be taken over from it; or NULL */
+    struct hb_transform *seals;         /* what waits in the stage is sealed by it; or NULL */
 };
 
 /*

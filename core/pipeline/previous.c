@@ -177,6 +177,13 @@ static void make_long_entries(struct hb_previous *previous)
             index->long_entries);
 }
 
+static int tell_shut(const struct hb_previous_request *request, const struct hb_error *why)
+{
+    if (request->run->log_level <= HB_LOG_DEBUG)
+        fprintf(request->run->log, "hbcore: nothing is reused: %s\n", why->text);
+    return HB_STATUS_NOMATCH;
+}
+
 int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
                      struct hb_error *error)
 {
@@ -184,6 +191,8 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
     int status =
         hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
+    if (made->archive.shut) /* each time where there is a public key alone: no note is worth that */
+        status = tell_shut(request, error);
     if (status == HB_OK && (made->archive.stream ||
                             (made->archive.fd >= 0 && fstat(made->archive.fd, &made->status) != 0)))
         status = HB_STATUS_NOMATCH;
@@ -348,7 +357,8 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
 
 int hb_previous_fd(const struct hb_previous *previous)
 {
-    return previous->archive.fd;
+    return previous->archive.opener == NULL ? previous->archive.fd
+                                            : -1; /* what lies there is sealed */
 }
 
 uint64_t hb_previous_length(const struct hb_previous *previous)
@@ -358,7 +368,8 @@ uint64_t hb_previous_length(const struct hb_previous *previous)
 
 const struct hb_opened *hb_previous_object(const struct hb_previous *previous)
 {
-    return previous->archive.opened.store == NULL ? NULL : &previous->archive.opened;
+    const struct hb_archive *archive = &previous->archive;
+    return archive->opened.store == NULL || archive->opener != NULL ? NULL : &archive->opened;
 }
 
 int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,

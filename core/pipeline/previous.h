@@ -30,7 +30,8 @@ struct hb_previous_request {
 /*
  * HB_OK; HB_STATUS_NOMATCH: it was made without an index or checksums of contents (the release
  * before: all is read once), or in another way; HB_STATUS_FATAL: it is
- * damaged, or nothing proves that it was made here, of this home. Only HB_OK makes a *previous.
+ * damaged, or nothing proves that it was made here, of this home. Only HB_OK makes a *previous. One
+ * that is sealed and cannot be opened here is HB_STATUS_NOMATCH, and the log says so.
  */
 int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
                      struct hb_error *error);

@@ -9,6 +9,7 @@
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
 #include <hbcore/store.h>
+#include <hbcore/transform.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -93,6 +94,12 @@ static const struct hb_callback store_callbacks[] = {
     {0},
 };
 
+static const struct hb_callback transform_callbacks[] = {
+    REQUIRED(hb_transform_ops, seal_begin), REQUIRED(hb_transform_ops, seal),
+    REQUIRED(hb_transform_ops, open),       REQUIRED(hb_transform_ops, unseal),
+    REQUIRED(hb_transform_ops, end),        {0},
+};
+
 struct kind {
     const char *name;
     const struct hb_callback *callbacks;
@@ -104,6 +111,7 @@ static const struct kind kinds[] = {
     [HB_KIND_FILTER] = {"filter", filter_callbacks},
     [HB_KIND_HOOK] = {"hook", hook_callbacks},
     [HB_KIND_STORE] = {"store", store_callbacks},
+    [HB_KIND_TRANSFORM] = {"transform", transform_callbacks},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -281,22 +289,46 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
 
 /* ---- the vtable ---------------------------------------------------------------------------- */
 
-static int check_format_tables(const struct hb_format_ops *ops, const char *path,
-                               struct hb_error *error)
+static int check_suffixes(const char *const *suffixes, const char *path, struct hb_error *error)
 {
-    if (ops->suffixes == NULL || ops->suffixes[0] == NULL)
+    if (suffixes == NULL || suffixes[0] == NULL)
         return defect(error, path, "the list of suffixes is missing");
-    for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++)
+    for (const char *const *suffix = suffixes; *suffix != NULL; suffix++)
         if ((*suffix)[0] != '.' || (*suffix)[1] == '\0' || strchr(*suffix, '/') != NULL)
             return defect(error, path, "the suffix '%s' does not begin with a dot", *suffix);
-    if (ops->magics == NULL)
-        return HB_OK;
+    return HB_OK;
+}
+
+static int check_magics(const struct hb_magic *magics, const char *path, struct hb_error *error)
+{
     size_t count = 0;
-    for (const struct hb_magic *magic = ops->magics; magic->length != 0; magic++)
+    for (const struct hb_magic *magic = magics; magic != NULL && magic->length != 0; magic++)
         if (++count > MOST_MAGICS || magic->bytes == NULL || magic->offset > MAGIC_REACH ||
             magic->length > MAGIC_REACH - magic->offset)
             return defect(error, path, "row %zu of its magic bytes is not valid", count);
     return HB_OK;
+}
+
+static int check_format_tables(const struct hb_format_ops *ops, const char *path,
+                               struct hb_error *error)
+{
+    int status = check_suffixes(ops->suffixes, path, error);
+    return status == HB_OK ? check_magics(ops->magics, path, error) : status;
+}
+
+/* What is sealed is known by its first bytes alone. */
+static int check_transform_tables(const struct hb_transform_ops *ops, const char *path,
+                                  struct hb_error *error)
+{
+    int status = check_suffixes(ops->suffixes, path, error);
+    if (status != HB_OK)
+        return status;
+    if (ops->magics == NULL || ops->magics->length == 0)
+        return defect(error, path, "the list of magic bytes is missing");
+    for (const struct hb_magic *magic = ops->magics; magic->length != 0; magic++)
+        if (magic->offset != 0)
+            return defect(error, path, "its magic bytes do not lie at the start");
+    return check_magics(ops->magics, path, error);
 }
 
 static int check_hook(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -432,6 +464,8 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
         return defect(error, path, "%s", contradiction);
     if (plugin->kind == HB_KIND_HOOK)
         return check_commands(plugin, path, error);
+    if (plugin->kind == HB_KIND_TRANSFORM)
+        return check_transform_tables(plugin->ops, path, error);
     return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
 }
 
@@ -521,12 +555,6 @@ int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const 
             "plugin %s: needs services of a newer hbcore (%u bytes of them; this hbcore has %zu)",
             path, plugin->host_size, sizeof(struct hb_host));
         hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
-        return HB_STATUS_FATAL;
-    }
-    if (plugin->kind == HB_KIND_TRANSFORM) {
-        hb_error_set(error, HB_STATUS_FATAL,
-                     "plugin %s: a transform, which this hbcore does not have yet", path);
-        hb_error_hint(error, "install a newer hbcore");
         return HB_STATUS_FATAL;
     }
     if (hb_kind_name(plugin->kind) == NULL)

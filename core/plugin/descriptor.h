@@ -43,7 +43,7 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
 const char *hb_kind_name(uint32_t kind);
 uint32_t hb_kind_of(const char *name);
 /* All of them, for help and hints. */
-#define HB_KIND_NAMES "format, content, filter, hook or store"
+#define HB_KIND_NAMES "format, content, filter, hook, store or transform"
 
 enum { HB_ABI_NAME_BYTES = 32 };
 /* "ABI 1 (not frozen)" */

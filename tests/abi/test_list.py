@@ -14,7 +14,7 @@ except ImportError:
 EXPERIMENTAL = re.compile(r"(enum|struct|typedef) hb_(store|transform|part|object)")
 SIZE = re.compile(r"(struct \w+ size) (\d+)")
 # Endings of the name of an enum that its enumerators do not have.
-ENDING = re.compile(r"_(flags|kind|type|result)$")
+ENDING = re.compile(r"_(flags|kind|type|result|bounds)$")
 
 
 def sizes(rows):

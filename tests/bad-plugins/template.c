@@ -6,6 +6,7 @@
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
+#include <hbcore/transform.h>
 
 #ifndef PLUGIN_SYMBOL
 #define PLUGIN_SYMBOL hb_plugin_v1
@@ -45,6 +46,12 @@
 #endif
 #ifndef FORMAT_MAGIC_OFFSET
 #define FORMAT_MAGIC_OFFSET 0
+#endif
+#ifndef TRANSFORM_SEAL
+#define TRANSFORM_SEAL transform_block
+#endif
+#ifndef TRANSFORM_MAGICS
+#define TRANSFORM_MAGICS magics
 #endif
 #ifndef OPTION_SIZE
 #define OPTION_SIZE sizeof(struct sized_option)
@@ -247,7 +254,7 @@ static const struct hb_hook_ops hook_ops HB_UNUSED = {.size = sizeof hook_ops};
 #endif
 
 static const char *const suffixes[] = {FORMAT_SUFFIX, NULL};
-static const struct hb_magic magics[] = {{FORMAT_MAGIC_OFFSET, 4, "test"}, {0}};
+HB_UNUSED static const struct hb_magic magics[] = {{FORMAT_MAGIC_OFFSET, 4, "test"}, {0}};
 static const struct hb_format_ops format_ops HB_UNUSED = {.size = sizeof format_ops,
                                                           .suffixes = suffixes,
                                                           .magics = magics,
@@ -256,6 +263,50 @@ static const struct hb_format_ops format_ops HB_UNUSED = {.size = sizeof format_
                                                           .end_entry = entry_call,
                                                           .finish = finish,
                                                           .walk = FORMAT_WALK};
+
+HB_UNUSED static int transform_begin(void *self, struct hb_sealing *sealing)
+{
+    (void)self;
+    (void)sealing;
+    return HB_OK;
+}
+
+HB_UNUSED static int transform_block(void *self, void *key, uint64_t number, uint32_t flags,
+                                     const void *from, size_t bytes, void *to)
+{
+    (void)self;
+    (void)key;
+    (void)number;
+    (void)flags;
+    (void)from;
+    (void)bytes;
+    (void)to;
+    return HB_OK;
+}
+
+HB_UNUSED static int transform_open(void *self, const struct hb_input *input,
+                                    struct hb_sealing *sealing)
+{
+    (void)self;
+    (void)input;
+    (void)sealing;
+    return HB_STATUS_FATAL;
+}
+
+HB_UNUSED static void transform_end(void *self, void *key)
+{
+    (void)self;
+    (void)key;
+}
+
+static const struct hb_transform_ops transform_ops HB_UNUSED = {.size = sizeof transform_ops,
+                                                                .suffixes = suffixes,
+                                                                .magics = TRANSFORM_MAGICS,
+                                                                .seal_begin = transform_begin,
+                                                                .seal = TRANSFORM_SEAL,
+                                                                .open = transform_open,
+                                                                .unseal = transform_block,
+                                                                .end = transform_end};
 
 #ifdef NEEDS_FUNCTION
 int NEEDS_FUNCTION(void);

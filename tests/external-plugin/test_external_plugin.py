@@ -124,7 +124,7 @@ class External(hb.Case):
         words = shlex.split(line.replace("$(pkg-config --cflags hbcore)", flags))
         sources = sorted(path for path in examples.rglob("*") if path.suffix in (".c", ".cc"))
         self.assertGreaterEqual({path.name for path in sources},
-                                {"cpio.c", "odd_store.c", "serving.c", "size_limit.cc", "fake_host.c"})
+                                {"cpio.c", "odd_store.c", "serving.c", "toy.c", "size_limit.cc", "fake_host.c"})
         self.assertEqual(list(examples.rglob("*.py")), [])
         for path in sources:
             with self.subTest(path=path.name):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 import hb  # noqa: E402
 
 TEMPLATES = hb.SOURCE / "templates"
-KINDS = ("format", "content", "filter", "hook", "store")
+KINDS = ("format", "content", "filter", "hook", "store", "transform")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
 BUILDS = ("pkg-config", "cmake")
 NAME = {kind: f"my-own-{kind}" for kind in KINDS}
@@ -317,6 +317,38 @@ class Store(Built):
         self.assert_mentions(done, "root:", "No such file")
 
 
+class Transform(Built):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+        self.config = self.section("transform", "[format:zip]\n[format:tar-zstd]\n[backup]\nseal = mine\n")
+
+    def run_in(self, how, *arguments, **keywords):
+        return self.use("transform", how, "--config", self.config, "--home", self.home, *arguments, **keywords)
+
+    def test_there_and_back(self):
+        for how in BUILDS:
+            for form, suffix in (("zip", "zip"), ("tar-zstd", "tar.zst")):
+                archive = self.dir / f"{how}.{suffix}.{NAME['transform']}"
+                self.run_in(how, "backup", "--format", form, "-o", self.dir / f"{how}.{suffix}")
+                self.assertFalse(archive.read_bytes().startswith((b"PK", b"\x28\xb5")))
+                self.run_in(how, "verify", archive)
+                self.assertEqual(self.run_in(how, "cat", archive, "sub/deep/file.txt").stdout,
+                                 (self.home / "sub/deep/file.txt").read_bytes())
+                target = self.dir / f"{how}-{form}"
+                self.use("transform", how, "--config", self.config, "--home", target, "import", archive, "--force")
+                self.assert_same_tree(self.home, target, directory_times=False)
+
+    def test_what_was_changed_is_refused(self):
+        archive = self.dir / f"a.zip.{NAME['transform']}"
+        self.run_in("cmake", "backup", "-o", self.dir / "a.zip")
+        whole = archive.read_bytes()
+        for number, changed in enumerate((whole[:-1], whole[:40] + bytes([whole[40] ^ 1]) + whole[41:], whole + b"x")):
+            archive.write_bytes(changed)
+            with self.subTest(number):
+                self.assert_mentions(self.run_in("cmake", "list", archive, expect=1), "sealed by mine")
+
+
 class Format(Built):
     def setUp(self):
         super().setUp()
@@ -505,7 +537,7 @@ class Made(hb.Case):
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))
         self.refuse(2, "Hook", "a", words=("did you mean hook?",))
-        self.refuse(2, "zzzzzzzzz", "a", words=("use format, content, filter, hook or store",))
+        self.refuse(2, "zzzzzzzzz", "a", words=("use format, content, filter, hook, store or transform",))
         self.refuse(2, "", "a", words=("use format",))
 
     def moved(self):

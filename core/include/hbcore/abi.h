@@ -124,7 +124,7 @@ enum hb_kind {
     HB_KIND_FILTER = 3,   /* filter.h: what is kept */
     HB_KIND_HOOK = 4,     /* hook.h: what else happens before and after */
     HB_KIND_STORE = 5,    /* store.h: where archives lie; experimental */
-    HB_KIND_TRANSFORM = 6 /* reserved; this hbcore takes none */
+    HB_KIND_TRANSFORM = 6 /* transform.h: what an archive is sealed with; experimental */
 };
 
 /* Which way the data goes. */

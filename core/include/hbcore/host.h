@@ -234,11 +234,12 @@ struct hb_host {
 
     /*
      * The secret that the text of an option with HB_OPTION_SECRET tells: "file:PATH", "env:NAME",
-     * "command:WORD …" (words as in a list; the first is the program, and its output is the secret)
-     * or "text:…"; without one of these words, the text itself. A newline at the end of a file or
-     * output does not belong to it. At most 64 KiB. A file that others can read is told of as a
-     * note. HB_OK, and secret_release() when it has been used, which wipes it; or HB_STATUS_ENTRY,
-     * told in words that begin with "[SECTION] KEY: ". `key` is the option's.
+     * "command:WORD …" (words as in a list; the first is the program, and its output is the
+     * secret), "terminal:" or "terminal:PROMPT" (it is asked for at /dev/tty, without echo, each
+     * time) or "text:…"; without one of these words, the text itself. A newline at the end of a
+     * file or output does not belong to it. At most 64 KiB. A file that others can read is told of
+     * as a note. HB_OK, and secret_release() when it has been used, which wipes it; or
+     * HB_STATUS_ENTRY, told in words that begin with "[SECTION] KEY: ". `key` is the option's.
      */
     int (*secret)(const struct hb_host *host, const char *key, const char *text,
                   struct hb_secret *out);

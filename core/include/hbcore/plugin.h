@@ -119,7 +119,8 @@ struct hb_plugin {
     /* Ends an instance; may be NULL. Nothing else runs in it then. */
     void (*destroy)(void *self);
 
-    /* struct hb_format_ops, hb_content_ops, hb_filter_ops, hb_hook_ops or hb_store_ops. */
+    /* struct hb_format_ops, hb_content_ops, hb_filter_ops, hb_hook_ops, hb_store_ops or
+     * hb_transform_ops. */
     const void *ops;
 
     /*

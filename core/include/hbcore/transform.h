@@ -42,15 +42,22 @@ enum hb_transform_bounds {
     HB_TRANSFORM_HEADER_MOST = 1 << 20, /* of hb_sealing.header_bytes */
     HB_TRANSFORM_PLAIN_LEAST = 4096,    /* of hb_sealing.plain_bytes */
     HB_TRANSFORM_PLAIN_MOST = 1 << 20,
-    HB_TRANSFORM_EXTRA_MOST = 256 /* of hb_sealing.extra_bytes */
+    HB_TRANSFORM_EXTRA_LEAST = 16, /* of hb_sealing.extra_bytes: what a block is known by */
+    HB_TRANSFORM_EXTRA_MOST = 256
 };
+
+/*
+ * Where the host finds what was sealed: header_bytes, then k blocks of plain_bytes + extra_bytes,
+ * then at most one that is shorter and holds something; or, of no content at all, one of
+ * extra_bytes. What has another length is cut, whatever is in it.
+ */
 
 /* One key, and how what it seals is laid out. Filled in by seal_begin() and open(). */
 struct hb_sealing {
     uint32_t size;
     uint32_t plain_bytes;  /* of content in each block but the last */
     uint32_t extra_bytes;  /* by which a sealed block is longer */
-    uint32_t header_bytes; /* in front of the first block; may be 0 */
+    uint32_t header_bytes; /* in front of the first block; it begins with one of `magics` */
     void *key;             /* the plugin's own, until end() */
     const void *header;    /* seal_begin(): those bytes; the plugin's, until end(). open(): NULL */
 };

@@ -27,13 +27,16 @@ struct fixture {
 
 static int set_up(void **state)
 {
-    static const char *const suffixes[] = {".bin", NULL};
+    static char bin[] = ".bin";
+    static char *all[] = {bin, NULL};
+    static const struct hb_suffixes suffixes = {.all = all};
     struct fixture *fixture = hb_alloc(sizeof *fixture);
     hb_run_init(&fixture->run, NULL);
     fixture->directory = scratch_new();
     char *path = scratch_path(fixture->directory, "archive.bin");
     assert_int_equal(
-        hb_destination_find(path, "none", suffixes, &fixture->destination, &fixture->error), HB_OK);
+        hb_destination_find(path, "none", &suffixes, &fixture->destination, &fixture->error),
+        HB_OK);
     free(path);
     assert_int_equal(hb_destination_prepare(&fixture->destination, &fixture->error), HB_OK);
     assert_int_equal(hb_stage_open(fixture->directory, &fixture->stage, NULL, &fixture->error),

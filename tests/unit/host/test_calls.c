@@ -21,6 +21,7 @@ static struct hb_run run;
 static struct hb_instance instance;
 static struct hb_entry entry = {.size = sizeof entry, .type = HB_TYPE_FILE, .path = "some/file"};
 static struct hb_source source;
+static struct hb_sealing sealing = {.size = sizeof sealing};
 
 #define ANSWERS                                                                                    \
     {                                                                                              \
@@ -151,6 +152,22 @@ static int s_list(void *self, const char *prefix, const struct hb_object_lister 
                                   .remove = s_remove,
                                   .sweep = s_sweep};
 
+static int t_begin(void *self, struct hb_sealing *out) ANSWERS
+    static int t_block(void *self, void *key, uint64_t number, uint32_t flags, const void *from,
+                       size_t n, void *to) ANSWERS
+    static int t_open(void *self, const struct hb_input *in, struct hb_sealing *out) ANSWERS
+
+    static void t_end(void *self, void *key)
+{
+}
+
+static const struct hb_transform_ops transforms = {.size = sizeof transforms,
+                                                   .seal_begin = t_begin,
+                                                   .seal = t_block,
+                                                   .open = t_open,
+                                                   .unseal = t_block,
+                                                   .end = t_end};
+
 #pragma GCC diagnostic pop
 
 /* ---- who asks them ------------------------------------------------------------------------- */
@@ -210,6 +227,10 @@ ASK(store, read_at, NULL, NULL, 5, 0)
 ASK(store, list, "", NULL)
 ASK(store, remove, "", "")
 ASK(store, sweep, "", "", 0, NULL)
+ASK(transform, seal_begin, &sealing)
+ASK(transform, seal, NULL, 0, 0, NULL, 0, NULL)
+ASK(transform, open, NULL, &sealing)
+ASK(transform, unseal, NULL, 0, 0, NULL, 0, NULL)
 
 static int open_it(void)
 {
@@ -298,11 +319,12 @@ static const struct row {
             __VA_ARGS__, NONE                                                                      \
         }                                                                                          \
     }
-#define kind_format  HB_KIND_FORMAT
-#define kind_content HB_KIND_CONTENT
-#define kind_filter  HB_KIND_FILTER
-#define kind_hook    HB_KIND_HOOK
-#define kind_store   HB_KIND_STORE
+#define kind_format    HB_KIND_FORMAT
+#define kind_content   HB_KIND_CONTENT
+#define kind_filter    HB_KIND_FILTER
+#define kind_hook      HB_KIND_HOOK
+#define kind_store     HB_KIND_STORE
+#define kind_transform HB_KIND_TRANSFORM
     ROW(format, begin_entry, FATAL, HB_OK, FAILURES, PASSES),
     ROW(format, append, FATAL, HB_OK, FAILURES, PASSES),
     ROW(format, end_entry, FATAL, HB_OK, FAILURES, PASSES),
@@ -347,6 +369,10 @@ static const struct row {
     ROW(store, list, FATAL, HB_OK, FAILURES, PASSES),
     ROW(store, remove, FATAL, HB_OK, HB_STATUS_NOMATCH, FAILURES),
     ROW(store, sweep, FATAL, HB_OK, FAILURES),
+    ROW(transform, seal_begin, FATAL, HB_OK, FAILURES),
+    ROW(transform, seal, FATAL, HB_OK, FAILURES),
+    ROW(transform, open, FATAL, HB_OK, HB_STATUS_NOMATCH, FAILURES, PASSES),
+    ROW(transform, unseal, FATAL, HB_OK, FAILURES),
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -360,11 +386,10 @@ static bool is_named(const struct row *row, int answer)
 
 static void begin(uint32_t kind)
 {
-    static const void *const tables[] = {[HB_KIND_FORMAT] = &formats,
-                                         [HB_KIND_CONTENT] = &contents,
-                                         [HB_KIND_FILTER] = &filters,
-                                         [HB_KIND_HOOK] = &hooks,
-                                         [HB_KIND_STORE] = &stores};
+    static const void *const tables[] = {
+        [HB_KIND_FORMAT] = &formats, [HB_KIND_CONTENT] = &contents,
+        [HB_KIND_FILTER] = &filters, [HB_KIND_HOOK] = &hooks,
+        [HB_KIND_STORE] = &stores,   [HB_KIND_TRANSFORM] = &transforms};
     static struct hb_plugin plugin;
     static struct hb_library library = {.plugin = &plugin};
     static struct hb_section section = {.library = &library, .name = "filter:odd"};
@@ -424,10 +449,10 @@ static void test_each_answer(void **state)
 static void test_none_is_missing(void **state)
 {
     (void)state;
-    static const char *const other[] = {"abort",   "worker_create", "worker_destroy",
-                                        "codec",   "keeps",         "sidecars",
-                                        "put_end", "close",         "advise"};
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++)
+    static const char *const other[] = {
+        "abort",    "worker_create", "worker_destroy", "codec",  "keeps",
+        "sidecars", "put_end",       "close",          "advise", "end"};
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_TRANSFORM; kind++)
         for (const struct hb_callback *callback = hb_callbacks(kind); callback->name != NULL;
              callback++) {
             bool there = false;

@@ -10,6 +10,7 @@
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
 #include <hbcore/store.h>
+#include <hbcore/transform.h>
 #include <string.h>
 
 static const char file[] = "/plugins/test.so";
@@ -25,6 +26,7 @@ struct table {
         struct hb_filter_ops filter;
         struct hb_hook_ops hook;
         struct hb_store_ops store;
+        struct hb_transform_ops transform;
     } ops;
 };
 
@@ -43,6 +45,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 static void fill(struct table *table, uint32_t kind)
 {
     static const char *const suffixes[] = {".test", NULL};
+    static const struct hb_magic magics[] = {{0, 4, "TEST"}, {0, 0, NULL}};
     static const struct hb_hook_command command = {
         .size = sizeof command, .name = "do-it", .summary = "do it", .about = "Does it."};
     static const struct hb_hook_command *const commands[] = {&command, NULL};
@@ -65,6 +68,10 @@ static void fill(struct table *table, uint32_t kind)
         table->ops.format.suffixes = suffixes;
     if (kind == HB_KIND_HOOK)
         table->ops.hook.commands = commands;
+    if (kind == HB_KIND_TRANSFORM) {
+        table->ops.transform.suffixes = suffixes;
+        table->ops.transform.magics = magics;
+    }
 }
 
 static void expect(const struct table *table, const char *one, const char *two)
@@ -88,7 +95,7 @@ static void expect(const struct table *table, const char *one, const char *two)
 static void test_all_there(void **state)
 {
     (void)state;
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++) {
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_TRANSFORM; kind++) {
         struct table table;
         fill(&table, kind);
         expect(&table, NULL, NULL);
@@ -99,7 +106,7 @@ static void test_all_there(void **state)
 static void test_least(void **state)
 {
     (void)state;
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++) {
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_TRANSFORM; kind++) {
         struct table table;
         fill(&table, kind);
         for (const struct hb_callback *callback = hb_callbacks(kind); callback->name != NULL;
@@ -214,7 +221,7 @@ static void test_no_size(void **state)
     struct hb_hook_command command = {.name = "do-it", .summary = "do it", .about = "Does it."};
     const struct hb_hook_command *const commands[] = {&command, NULL};
     struct table table;
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++) {
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_TRANSFORM; kind++) {
         fill(&table, kind);
         table.ops.words[0] = 0;
         expect(&table, "callbacks (ops) is 0: set .size = sizeof(struct hb_", hb_kind_name(kind));
