@@ -94,7 +94,6 @@ static int read_header(struct opening *opening)
 
 /* ---- the file key ---------------------------------------------------------------------------- */
 
-/* HB_STATUS_NOMATCH is told, too. */
 static int by_passphrase(const struct opening *opening, unsigned char *file_key)
 {
     struct age *age = opening->age;
@@ -154,6 +153,10 @@ static int tell_nobody(const struct opening *opening)
                          "is sealed for %s, which this version does not open yet", what);
 }
 
+/*
+ * HB_STATUS_NOMATCH is told, too. It is the answer to all that is wrong here and not with the
+ * archive: a key file that is on no disk now must not make damaged ones of all archives.
+ */
 static int find_file_key(const struct opening *opening, unsigned char *file_key)
 {
     if (stanza_is(&opening->header->stanzas[0], SCRYPT))
@@ -165,7 +168,9 @@ static int find_file_key(const struct opening *opening, unsigned char *file_key)
     case UNWRAPPED_YES:
         return HB_OK;
     case UNWRAPPED_NO:
-        return status != HB_OK ? status : tell_nobody(opening);
+        return status == HB_OK                 ? tell_nobody(opening)
+               : status == HB_STATUS_CANCELLED ? status
+                                               : HB_STATUS_NOMATCH;
     default:
         return damaged(opening, "the share of a stanza X25519 is one that everybody can open");
     }
@@ -183,7 +188,7 @@ static int open_key(const struct opening *opening, struct hb_sealing *sealing)
         return damaged(opening, "its MAC is wrong, so that it is not as it was made");
     struct age_key *key = age_key_new();
     if (key == NULL)
-        return opening->age->host->fail(opening->age->host, HB_STATUS_FATAL, "out of memory");
+        return opening->age->host->fail(opening->age->host, HB_STATUS_NOMATCH, "out of memory");
     payload_key(file_key.bytes, (unsigned char *)opening->text + opening->header->bytes,
                 key->payload.data);
     sealing->key = key;
