@@ -136,9 +136,12 @@ static int tell_nobody(const struct opening *opening)
     const struct hb_host *host = age->host;
     size_t keys = stanzas_count(opening->header, X25519);
     if (keys > 0 && count_setting(age->settings, IDENTITY) > 0)
-        return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
-                             "set identity to the file with the secret key that it was sealed for",
-                             "no identity of [%s] opens it", age->settings->section);
+        return host->fail_as(
+            host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
+            "set identity to the file with the secret key that it was sealed for",
+            "no identity of [%s] opens it: it is sealed for another key, or its header is "
+            "damaged",
+            age->settings->section);
     if (keys > 0)
         return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
                              "set identity to the file with the secret key",
