@@ -145,7 +145,7 @@ int hb_archive_unseal(struct hb_archive *archive, struct hb_error *error)
 {
     struct hb_chosen_list transforms;
     int status = HB_OK;
-    bool untold = archive->untold;
+    bool untold = archive->untold, others = false;
     if (begins_like_format(archive))
         return HB_OK;
     hb_chosen_list(archive->run->config, HB_KIND_TRANSFORM, &transforms);
@@ -157,6 +157,13 @@ int hb_archive_unseal(struct hb_archive *archive, struct hb_error *error)
         if (choice == NULL || !archive->shut || status == HB_STATUS_CANCELLED)
             break;
         forget(archive, untold);
+        others = true;
+    }
+    if (others && archive->shut) { /* what the last one said is no more than what it said */
+        struct hb_error why = *error;
+        hb_error_set(error, HB_STATUS_FATAL, "%s; nor does any section before it open it",
+                     why.text);
+        hb_error_hint(error, "%s", why.hint);
     }
     hb_chosen_list_clear(&transforms);
     return status;

@@ -92,7 +92,8 @@ struct hb_transform_ops {
 
     /*
      * Reads the header, by input->read_at() alone, which is there; input->bytes is known. Refuses
-     * one that is damaged or that it does not know in every part: HB_STATUS_FATAL.
+     * one that is damaged or that it does not know in every part: HB_STATUS_FATAL, which is said of
+     * the archive alone. What is wrong here (a file of keys that is missing) is HB_STATUS_NOMATCH.
      * HB_OK: opened, and end() once.
      * HB_STATUS_NOMATCH: the header is well formed, but what is configured does not open it, or
      * nothing is: said through fail_as(), with what to do. `sealing` is filled in but for `key`, so
