@@ -261,7 +261,7 @@ static int create(struct snapshot_command *command)
     int status = hb_snapshot_make(&request, &made, &session->error);
     if (status == HB_OK)
         tell_done(command, made.id, made.files, made.bytes, made.id != NULL);
-    bool held = command->hooks.held != NULL;
+    bool held = command->hooks.held != NULL || made.too_large > 0;
     if (status == HB_OK && made.id != NULL && !held)
         status = prune_to(command, keep < 1 ? 1 : keep, made.id, &snapshots, &removed);
     else if (status == HB_OK && made.id != NULL)

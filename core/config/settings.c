@@ -253,6 +253,8 @@ static const struct hb_option *const snapshot_options[] = {
          "exist"),
     LIST(hb_snapshot_settings, without, "without", name_problem,
          "Names of directories to leave out below those directories"),
+    NUMBER(hb_snapshot_settings, max_file_size, HB_OPTION_BYTES, "max-file-size", "0", 0, 1LL << 60,
+           NULL, "Leave out larger files, and name them; no older snapshot goes then; 0: none"),
     NUMBER(hb_snapshot_settings, keep, HB_OPTION_INTEGER, "keep", "20", 0, 1000000, NULL,
            "How many snapshots stay when another one has been made"),
 };

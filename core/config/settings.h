@@ -47,6 +47,7 @@ struct hb_import_settings {
 struct hb_snapshot_settings {
     const char *directory;
     const char *const *files, *const *without;
+    int64_t max_file_size; /* 0: no limit */
     int64_t keep;
 };
 
