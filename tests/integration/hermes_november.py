@@ -93,6 +93,16 @@ class Backup(Home):
         for holder in holders:
             holder.close()
 
+    def test_a_locked_database_of_the_home(self):
+        """It is waited for as long as is said, is not stored raw, and people read that something is missing."""
+        holder = hb.sqlite3.connect(self.make_database(self.home / "state.db"), isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        done = self.hbcore("--home", self.home, "--set", "content:sqlite.wait=1", "backup", "-o", self.dir / "a.zip",
+                           expect=3)
+        holder.close()
+        self.assertEqual(self.stored(self.dir / "a.zip"), everywhere(KEPT))
+        self.assert_mentions(done, "Backup INCOMPLETE", "state.db", "stored nothing for it")
+
     def test_three_by_hand_stay(self):
         others = ["hermes-backup-notes.zip", "pre-update-2026-01-01-000000.zip", "hermes-backup-2026-01-01-000000.zip"]
         for name in others:
@@ -138,8 +148,70 @@ class Import(Home):
         self.assertEqual(os.stat(target / "vault.json").st_mode & 0o777, 0o644)
 
 
+    def test_bad_databases_leave_those_of_the_home(self):
+        """Unsound, all zeros, empty, and none at all."""
+        good = self.make_database(self.dir / "good.db", rows=900).read_bytes()
+        bad = {"unsound.db": good[:4096] + b"\xff" * (len(good) - 4096), "zeroed.db": bytes(len(good)), "empty.db": b"",
+               "none.db": b"no database, but long enough for one" * 200}
+        archive = self.dir / "bad.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr("config.yaml", "x")
+            for name, data in bad.items():
+                opened.writestr(name, data)
+                self.make_database(self.home / name, rows=3)
+        done = self.hbcore("verify", archive, expect=3)
+        self.assert_mentions(done, "NOT SOUND", "unsound.db")
+        done = self.hbcore("--home", self.home, "--json", "import", "--force", archive, expect=3)
+        self.assertEqual({row["path"] for row in self.summary(done)["skipped"]}, set(bad))
+        for name in bad:
+            self.assertEqual(len(self.database_rows(self.home / name)), 3, name)
+
+    def test_a_database_that_stays_locked(self):
+        archive = self.dir / "a.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr("config.yaml", "of the archive")
+            opened.write(self.make_database(self.dir / "other.db", rows=9), "state.db")
+        holder = hb.sqlite3.connect(self.make_database(self.home / "state.db", rows=3), isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        arguments = ("--home", self.home, "--set", "content:sqlite.wait=1", "--json", "import", "--force", archive)
+        done = self.hbcore(*arguments, expect=3)
+        self.assertEqual([row["path"] for row in self.summary(done)["skipped"]], ["state.db"])
+        holder.execute("ROLLBACK")
+        self.assertEqual(len(self.database_rows(self.home / "state.db")), 3)
+        self.hbcore(*arguments)
+        self.assertEqual(holder.execute("SELECT count(*) FROM t").fetchone(), (9,))
+        holder.close()
+
+
 class Snapshot(Home):
-    def test_what_is_in_it(self):
+    def ids(self, directory):
+        return sorted(os.listdir(directory)) if directory.exists() else []
+
+    def test_of_each_profile(self):
+        """A loop makes them; each stands in its own profile, and guard puts the jobs of that profile back."""
+        homes = [self.home / place for place in PLACES]
+        for number, home in enumerate(homes):
+            hb.write(home / "cron/jobs.json", json.dumps({"jobs": [{"id": number}] * 2}))
+            (home / "state-snapshots/s/state.db").unlink()
+            (home / "state-snapshots/s").rmdir()
+            self.hbcore("--home", home, "snapshot", "create")
+        for number, home in enumerate(homes):
+            name, = self.ids(home / "state-snapshots")
+            hb.write(home / "cron/jobs.json", b'{"jobs": []}')
+            self.hbcore("--home", home, "guard", name)
+            self.assertEqual(json.loads((home / "cron/jobs.json").read_text()), {"jobs": [{"id": number}] * 2})
+
+    def test_emergency_copy(self):
+        """A configuration of its own: a checked copy of the database alone, of which three stay."""
+        words = ("--set", "snapshot.directory=emergency-snapshots", "--set", "snapshot.files=state.db",
+                 "--set", "snapshot.keep=3")
+        self.make_database(self.home / "state.db", rows=7)
+        made = [self.summary(self.hbcore("--home", self.home, *words, "--json", "snapshot", "create"))["id"]
+                for _ in range(5)]
+        self.assertEqual(self.ids(self.home / "emergency-snapshots"), sorted(made[-3:]))
+        self.assertEqual(len(self.database_rows(self.home / "emergency-snapshots" / made[-1] / "state.db")), 7)
+
+    def test_its_databases(self):
         databases = ["projects.db", "response_store.db", "memory_store.db", "verification_evidence.db", "kanban.db",
                      "kanban/boards/b.db", "cron/executions.db", "gateway/discord_message_recovery.db"]
         for name in databases:
