@@ -455,7 +455,7 @@ static int prune(struct snapshot_command *command)
 static int open_home(const struct snapshot_command *command, bool lock)
 {
     struct hb_session *session = command->session;
-    int code = hb_session_open_home(session, false, lock);
+    int code = hb_session_open_home(session, HB_HOME_NESTED, lock);
     session->cli->output_is_extra = lock && !command->options->dry_run;
     if (code == 0 && session->cli->output_is_extra) /* of runs that were killed */
         hb_stage_sweep(session->run.home.fd);

@@ -218,6 +218,10 @@ static const struct hb_option *const preset_options[] = {
 };
 
 static const struct hb_option *const import_options[] = {
+    SETTING(AT(hb_import_settings, nested_in, const char *const *), name_problem,
+            .type = HB_OPTION_LIST, .key = "nested-in", .default_text = "auto",
+            .help = "Directory names: an import for a home of the form X/NAME/anything goes to X; "
+                    "auto: those of [home]"),
     WORD(hb_import_settings, restore_links, "links", "refuse", "restore",
          "What to do with symbolic links in an archive: refuse and report them, or restore them"),
     LIST(hb_import_settings, markers, "markers", name_problem,

@@ -39,6 +39,7 @@ struct hb_preset_settings {
 
 struct hb_import_settings {
     bool restore_links, keep_owners;
+    const char *const *nested_in; /* "auto": as in [home] */
     const char *const *markers, *const *wrappers, *const *ask_if;
     int64_t max_entries, max_bytes, max_path, max_names, max_depth;
     const char *backup_preset;

@@ -183,6 +183,66 @@ class Import(Home):
         holder.close()
 
 
+class Nested(Home):
+    """HERMES_HOME names a profile: an import goes there, though a backup is of the whole home."""
+
+    def setUp(self):
+        super().setUp()
+        self.profile = self.home / "profiles/work"
+        self.archive = self.archive_of(["config.yaml", "skills/new"])
+        self.before = self.content(self.home)
+
+    def take(self, *arguments, expect=0, home=None, **keywords):
+        return self.hbcore(*arguments, "import", self.archive, expect=expect,
+                           env={"HERMES_HOME": str(home or self.profile)}, **keywords)
+
+    def restored(self):
+        return [place for place in PLACES if (self.home / place / "skills/new").exists()]
+
+    def test_the_profile(self):
+        done = self.take(expect=0, input=b"yes\n")
+        self.assertIn(f"Target: {self.profile}\n".encode(), done.stdout)
+        self.assert_mentions(done, f"Backups are of all of {self.home}", f"--home {self.home}")
+        self.assertEqual(self.restored(), ["profiles/work/"])
+        self.assertEqual((self.home / "config.yaml").read_text(), "config.yaml")
+        self.assertEqual((self.profile / "config.yaml").read_text(), "of the archive")
+
+    def test_no_answer_changes_nothing(self):
+        done = self.take(expect=4, input=b"no\n")
+        self.assertIn(f"Target: {self.profile}\n".encode(), done.stdout)
+        self.assertEqual(self.content(self.home), self.before)
+
+    def test_the_whole_home(self):
+        """If it is named, or if the configuration says so, as it did before."""
+        for words, home in ((("--home", self.home), None), (("--set", "import.nested-in=auto"), None),
+                            (("--set", "import.nested-in=profiles"), None), ((), self.home)):
+            done = self.take(*words, home=home, input=b"yes\n")
+            self.assertEqual(self.restored(), [""], words)
+            self.assertNotIn(b"Backups are of all of", done.stdout)
+            (self.home / "skills/new").unlink()
+
+    def test_a_configuration_without_it(self):
+        text = hb.HERMES.read_text().replace("\nnested-in =\n", "\n")
+        self.assertNotEqual(text, hb.HERMES.read_text())
+        self.take("--config", self.write_config(text), input=b"yes\n")
+        self.assertEqual(self.restored(), [""])
+
+    def test_backups_are_of_the_whole_home(self):
+        """And so is what the command restores that a backup names."""
+        done = self.hbcore("backup", "-o", self.dir / "a.zip", env={"HERMES_HOME": str(self.profile)})
+        self.assertEqual(self.stored(self.dir / "a.zip"), everywhere(KEPT))
+        self.assertRegex(done.stdout, rf"Restore with: hbcore .*--home {self.home} import".encode())
+        done = self.hbcore("backup", "-o", self.dir / "a.zip", env={"HERMES_HOME": str(self.home)})
+        self.assertNotIn(b"--home", done.stdout)
+
+    def test_the_way_back_is_of_what_is_replaced(self):
+        done = self.hbcore("--json", "import", "--force", "--backup-first", self.archive,
+                           env={"HERMES_HOME": str(self.profile)})
+        found, = (self.profile / "backups").glob("*.zip")
+        self.assertEqual(self.stored(found), set(KEPT))
+        self.assertEqual(self.summary(done)["target"], str(self.profile))
+
+
 class Snapshot(Home):
     def ids(self, directory):
         return sorted(os.listdir(directory)) if directory.exists() else []
