@@ -22,14 +22,25 @@ static bool fill(struct glob *glob, const char *text)
     return true;
 }
 
+static bool repeats(const struct globs *globs, const struct glob *glob)
+{
+    for (size_t i = 0; i < globs->count; i++)
+        if (strcmp(globs->globs[i].around, glob->around) == 0)
+            return true;
+    return false;
+}
+
 bool globs_init(struct globs *globs, const char *const *texts, size_t count)
 {
     globs->globs = calloc(count + 1, sizeof *globs->globs);
     if (globs->globs == NULL)
         return false;
-    for (; globs->count < count; globs->count++)
-        if (!fill(&globs->globs[globs->count], texts[globs->count]))
+    for (; globs->count < count; globs->count++) {
+        struct glob *glob = &globs->globs[globs->count];
+        if (!fill(glob, texts[globs->count]))
             return false;
+        glob->repeats = repeats(globs, glob);
+    }
     return true;
 }
 

@@ -12,6 +12,7 @@ struct glob {
     size_t slashes;
     char *around; /* what matches all that is in the same directory */
     size_t around_literal;
+    bool repeats; /* one in front of it is about the same directory: fnmatch() is slow */
 };
 
 struct globs {

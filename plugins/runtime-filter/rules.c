@@ -124,6 +124,8 @@ static int only_others(struct rules *rules, int direction, const struct hb_entry
     for (size_t i = 0; i < rules->only.count && !*matches; i++) {
         const struct glob *glob = &rules->only.globs[i];
         const char *part;
+        if (glob->repeats)
+            continue;
         int status = find_part(rules, direction, entry, glob->slashes, &part);
         if (status != HB_OK)
             return status;
