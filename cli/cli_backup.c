@@ -262,7 +262,7 @@ static int back_up(struct backup_command *command)
         explain_missing(session, command->options);
         return HB_EXIT_USAGE;
     }
-    int code = hb_session_open_home(session, true, true);
+    int code = hb_session_open_home(session, HB_HOME_OUTERMOST, true);
     if (code != 0)
         return code;
     int status = hb_preset_backup(backup, &session->error);

@@ -173,19 +173,31 @@ static void show_changes(FILE *out, const struct hb_changes *changes)
     fputc('\n', out);
 }
 
+/* Where backups are of another directory: one above the target. */
+static void show_whole(FILE *out, const struct hb_session *session)
+{
+    HB_AUTO_FREE char *whole = hb_session_whole_home(session);
+    if (whole == NULL)
+        return;
+    HB_AUTO_FREE char *shown = hb_printable(whole);
+    HB_AUTO_FREE char *word = hb_shell_word(whole);
+    fprintf(out, "Backups are of all of %s; --home %s imports there.\n", shown, word);
+}
+
 /* What is in the archive, where it goes, and what that does there. */
-static void show_plan(FILE *out, const char *target, const struct hb_archive *archive,
-                      const struct hb_restore_plan *plan, const struct hb_choice *choice,
+static void show_plan(FILE *out, const struct import_command *command,
+                      const struct hb_archive *archive, const struct hb_restore_plan *plan,
                       const struct hb_changes *changes)
 {
     char size[24];
-    HB_AUTO_FREE char *home = hb_printable(target);
+    HB_AUTO_FREE char *home = hb_printable(command->home);
     fprintf(out, "Backup contains %" PRIu64 " file%s (%s to restore)\n", plan->members,
             hb_plural(plan->members), hb_human_bytes(plan->bytes, size));
     if (plan->unwanted > 0)
         fprintf(out, "Left out by options: %" PRIu64 "\n", plan->unwanted);
-    hb_choice_show(out, choice);
+    hb_choice_show(out, &command->choice);
     fprintf(out, "Target: %s\n", home);
+    show_whole(out, command->session);
     if (changes != NULL)
         show_changes(out, changes);
     if (plan->wrapper != NULL) {
@@ -236,7 +248,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         command->has_changes = true;
     }
     if (!cli->quiet || must_ask)
-        show_plan(out, command->home, archive, plan, &command->choice, changes);
+        show_plan(out, command, archive, plan, changes);
     if (command->options->dry_run) {
         print_members(command, plan, changes);
         return HB_OK;
@@ -378,7 +390,7 @@ static int import_archive(struct import_command *command)
     if (hb_choice_options_read(&options->choice, strcmp(command->archive, "-") == 0,
                                &command->choice, error) != HB_OK)
         return HB_EXIT_USAGE;
-    int code = hb_session_find_home(session, true, "import ARCHIVE", &home);
+    int code = hb_session_find_home(session, HB_HOME_OF_IMPORT, "import ARCHIVE", &home);
     if (code != 0)
         return code;
     if (hb_hooks_open(&command->hooks, run, "import", options->dry_run, error) != HB_OK)

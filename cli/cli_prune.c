@@ -219,7 +219,7 @@ static int run(struct hb_session *session)
     if (status != HB_OK || hb_hooks_open(&command.hooks, &session->run, "prune", options->dry_run,
                                          &session->error) != HB_OK)
         return HB_EXIT_USAGE;
-    int code = hb_session_open_home(session, true, true);
+    int code = hb_session_open_home(session, HB_HOME_OUTERMOST, true);
     if (code == 0)
         code = prune_and_tell(&command);
     hb_hooks_close(&command.hooks);

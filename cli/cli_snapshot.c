@@ -261,7 +261,7 @@ static int create(struct snapshot_command *command)
     int status = hb_snapshot_make(&request, &made, &session->error);
     if (status == HB_OK)
         tell_done(command, made.id, made.files, made.bytes, made.id != NULL);
-    bool held = command->hooks.held != NULL;
+    bool held = command->hooks.held != NULL || made.too_large > 0;
     if (status == HB_OK && made.id != NULL && !held)
         status = prune_to(command, keep < 1 ? 1 : keep, made.id, &snapshots, &removed);
     else if (status == HB_OK && made.id != NULL)
@@ -455,7 +455,7 @@ static int prune(struct snapshot_command *command)
 static int open_home(const struct snapshot_command *command, bool lock)
 {
     struct hb_session *session = command->session;
-    int code = hb_session_open_home(session, false, lock);
+    int code = hb_session_open_home(session, HB_HOME_NESTED, lock);
     session->cli->output_is_extra = lock && !command->options->dry_run;
     if (code == 0 && session->cli->output_is_extra) /* of runs that were killed */
         hb_stage_sweep(session->run.home.fd);

@@ -165,7 +165,7 @@ static int call_hook(struct hb_session *session, struct hb_hook_call *call)
     struct hb_run *run = &session->run;
     bool reads = (call->declared->command->flags & HB_COMMAND_READS) != 0;
     session->cli->output_is_extra = !call->dry_run && !reads;
-    int code = hb_session_open_home(session, false, !reads);
+    int code = hb_session_open_home(session, HB_HOME_NESTED, !reads);
     if (code != 0)
         return code;
     if (hb_hook_call_resolve(run, call, &session->error) != HB_OK)

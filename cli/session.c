@@ -17,6 +17,20 @@
 #include <string.h>
 #include <unistd.h>
 
+char *hb_session_whole_home(const struct hb_session *session)
+{
+    struct hb_error ignored;
+    const char *given = session->cli->home;
+    char *whole = NULL;
+    HB_AUTO_FREE char *target = NULL;
+    if (hb_home_find(session->config, given, HB_HOME_OUTERMOST, &whole, &ignored) == HB_OK &&
+        hb_home_find(session->config, given, HB_HOME_OF_IMPORT, &target, &ignored) == HB_OK &&
+        strcmp(whole, target) != 0)
+        return whole;
+    free(whole);
+    return NULL;
+}
+
 char *hb_session_command_line(const struct hb_session *session, const char *command)
 {
     static const char program[] = "hbcore ";
@@ -27,7 +41,8 @@ char *hb_session_command_line(const struct hb_session *session, const char *comm
     struct hb_cli named = {.sets = cli->sets, .sets_known = cli->sets_known};
     if (cli->config_path != NULL)
         named.config_path = hb_config_path(session->config);
-    if (cli->home != NULL)
+    HB_AUTO_FREE char *whole = hb_session_whole_home(session);
+    if (cli->home != NULL || whole != NULL)
         named.home = session->run.home.path;
     HB_AUTO_FREE char *options = hb_cli_typed_options(&named);
     return hb_text("hbcore%s %s", options, rest);
@@ -173,10 +188,11 @@ static bool is_unexpanded(const char *home)
     return home != NULL && (*home == '~' || *home == '$');
 }
 
-int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path)
+int hb_session_find_home(struct hb_session *session, enum hb_home_of of, const char *what,
+                         char **path)
 {
     const struct hb_cli *cli = session->cli;
-    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK) {
+    if (hb_home_find(session->config, cli->home, of, path, &session->error) == HB_OK) {
         if (is_unexpanded(cli->home) && access(cli->home, F_OK) != 0)
             hb_report_add(&session->run.report, HB_FOUND_NOTE, "", "--home %s: %s", cli->home,
                           taken_literally);
@@ -205,12 +221,12 @@ static void explain_home(struct hb_session *session)
                       "use --home DIR, or correct path in section [home] of the configuration");
 }
 
-int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
+int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lock)
 {
     HB_AUTO_FREE char *path = NULL;
     struct hb_error *error = &session->error;
     struct hb_root *home = &session->run.home;
-    int code = hb_session_find_home(session, outermost, "COMMAND", &path);
+    int code = hb_session_find_home(session, of, "COMMAND", &path);
     if (code != 0)
         return code;
     int result = hb_root_open(path, home);

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "cli.h"
+#include "config/home_path.h"
 #include "host/run.h"
 #include <time.h>
 
@@ -37,13 +38,16 @@ int hb_cli_exit_code(int status);
 /* Of a run that came to its end: 0 or 3, by its report. */
 int hb_session_code(const struct hb_session *session);
 
+/* The home of backups, where an import would go to another one, nested in it; else NULL. */
+char *hb_session_whole_home(const struct hb_session *session);
 /*
- * Finds the path of the home, `outermost` as in hb_home_find. 0, or an exit code and
+ * Finds the path of the home, `of` as in hb_home_find. 0, or an exit code and
  * session->error; `what`: of the command line that is proposed. Caller frees *path.
  */
-int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path);
+int hb_session_find_home(struct hb_session *session, enum hb_home_of of, const char *what,
+                         char **path);
 /* And opens it; with `lock` it is this run's. 0, or an exit code and session->error. */
-int hb_session_open_home(struct hb_session *session, bool outermost, bool lock);
+int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lock);
 
 /* Are people told what was done? Neither with --json nor with --quiet. */
 static inline bool hb_session_speaks(const struct hb_session *session)

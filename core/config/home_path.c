@@ -25,7 +25,16 @@ static void strip_nested(char *path, const char *const *names)
     *last = '/';
 }
 
-int hb_home_find(const struct hb_config *config, const char *given, bool outermost, char **path,
+/* Names of directories whose own ones are not meant alone. */
+static const char *const *nested_in(const struct hb_config *config, enum hb_home_of of)
+{
+    const char *const *home = hb_config_home(config)->nested_in;
+    const char *const *import = hb_config_import(config)->nested_in;
+    bool same = import[0] != NULL && strcmp(import[0], "auto") == 0 && import[1] == NULL;
+    return of == HB_HOME_OF_IMPORT && !same ? import : home;
+}
+
+int hb_home_find(const struct hb_config *config, const char *given, enum hb_home_of of, char **path,
                  struct hb_error *error)
 {
     *path = NULL;
@@ -46,7 +55,7 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
         return HB_STATUS_FATAL;
     }
     *path = hb_expand_path(value);
-    if (outermost)
-        strip_nested(*path, hb_config_home(config)->nested_in);
+    if (of != HB_HOME_NESTED)
+        strip_nested(*path, nested_in(config, of));
     return HB_OK;
 }

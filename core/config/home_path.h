@@ -5,12 +5,19 @@
 
 #include "config/config.h"
 
+/* Of a path of the form X/NESTED/anything. */
+enum hb_home_of {
+    HB_HOME_NESTED,    /* that directory itself */
+    HB_HOME_OUTERMOST, /* X, where [home] nested-in has NESTED */
+    HB_HOME_OF_IMPORT, /* X, where [import] nested-in has it */
+    HB_HOME_KINDS
+};
+
 /*
- * The home's path: `given` (--home) literally; else the environment variable that [home] names;
- * else [home] path. With `outermost` a path of the form X/NESTED/anything becomes X (nested-in).
- * Caller frees *path.
+ * The home's path: `given` (--home) literally; else what the environment variable that [home] names
+ * or else [home] path says, and `of` that. Caller frees *path.
  */
-int hb_home_find(const struct hb_config *config, const char *given, bool outermost, char **path,
+int hb_home_find(const struct hb_config *config, const char *given, enum hb_home_of of, char **path,
                  struct hb_error *error);
 
 #endif

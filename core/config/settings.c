@@ -225,6 +225,10 @@ static const struct hb_option *const preset_options[] = {
 };
 
 static const struct hb_option *const import_options[] = {
+    SETTING(AT(hb_import_settings, nested_in, const char *const *), name_problem,
+            .type = HB_OPTION_LIST, .key = "nested-in", .default_text = "auto",
+            .help = "Directory names: an import for a home of the form X/NAME/anything goes to X; "
+                    "auto: those of [home]"),
     WORD(hb_import_settings, restore_links, "links", "refuse", "restore",
          "What to do with symbolic links in an archive: refuse and report them, or restore them"),
     LIST(hb_import_settings, markers, "markers", name_problem,
@@ -260,6 +264,8 @@ static const struct hb_option *const snapshot_options[] = {
          "exist"),
     LIST(hb_snapshot_settings, without, "without", name_problem,
          "Names of directories to leave out below those directories"),
+    NUMBER(hb_snapshot_settings, max_file_size, HB_OPTION_BYTES, "max-file-size", "0", 0, 1LL << 60,
+           NULL, "Leave out larger files, and name them; no older snapshot goes then; 0: none"),
     NUMBER(hb_snapshot_settings, keep, HB_OPTION_INTEGER, "keep", "20", 0, 1000000, NULL,
            "How many snapshots stay when another one has been made"),
 };

@@ -39,6 +39,7 @@ struct hb_preset_settings {
 
 struct hb_import_settings {
     bool restore_links, keep_owners;
+    const char *const *nested_in; /* "auto": as in [home] */
     const char *const *markers, *const *wrappers, *const *ask_if;
     int64_t max_entries, max_bytes, max_path, max_names, max_depth;
     const char *backup_preset;
@@ -47,6 +48,7 @@ struct hb_import_settings {
 struct hb_snapshot_settings {
     const char *directory;
     const char *const *files, *const *without;
+    int64_t max_file_size; /* 0: no limit */
     int64_t keep;
 };
 

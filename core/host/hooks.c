@@ -82,10 +82,10 @@ static bool is_same(const char *one, const char *other)
 static bool is_elsewhere(const struct hb_hooks *hooks)
 {
     const char *home = hooks->event.home;
-    for (int outermost = 0; home != NULL && outermost < 2; outermost++) {
+    for (int of = HB_HOME_NESTED; home != NULL && of < HB_HOME_KINDS; of++) {
         struct hb_error ignored;
         HB_AUTO_FREE char *path = NULL;
-        if (hb_home_find(hooks->run->config, NULL, outermost != 0, &path, &ignored) == HB_OK &&
+        if (hb_home_find(hooks->run->config, NULL, (enum hb_home_of)of, &path, &ignored) == HB_OK &&
             is_same(home, path))
             return false;
     }

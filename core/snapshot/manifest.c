@@ -66,6 +66,19 @@ static int cannot_read(struct hb_error *error, const char *why)
     return hb_error_set(error, HB_STATUS_LATER, HB_MANIFEST_NAME ": %s", why);
 }
 
+/* Anything but nothing: how they say it may change. */
+static bool says(const json_t *json, const char *member)
+{
+    const json_t *value = json_object_get(json, member);
+    if (json_is_array(value))
+        return json_array_size(value) > 0;
+    if (json_is_object(value))
+        return json_object_size(value) > 0;
+    if (json_is_string(value))
+        return json_string_length(value) > 0;
+    return json_is_true(value) || (json_is_number(value) && json_number_value(value) != 0);
+}
+
 static int take_members(const json_t *json, struct hb_manifest *manifest, struct hb_error *error)
 {
     const char *path, *label = json_string_value(json_object_get(json, "label"));
@@ -74,6 +87,7 @@ static int take_members(const json_t *json, struct hb_manifest *manifest, struct
         return not_a_manifest(error, "has no object 'files'");
     manifest->label = label == NULL ? NULL : hb_copy_text(label);
     manifest->files = json_incref(files);
+    manifest->lacks = says(json, "failed_dbs") || says(json, "oversized_skipped");
     json_object_foreach(files, path, bytes)
     {
         if (!json_is_integer(bytes) || json_integer_value(bytes) < 0 ||
@@ -89,6 +103,10 @@ int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manife
 {
     json_error_t where;
     *manifest = (struct hb_manifest){.label = NULL};
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* editors put that in front */
+        text += 3;
+        bytes -= 3;
+    }
     json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
     if (json == NULL)
         return not_a_manifest(error, where.text);

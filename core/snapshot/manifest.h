@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * manifest.json of a snapshot: a format that other programs read and write, so its keys are fixed:
- * id, timestamp, label, file_count, total_size, files (path to size).
+ * id, timestamp, label, file_count, total_size, files (path to size). Some programs also write
+ * which files they could not copy, or found too large; an incomplete snapshot of ours has its own
+ * file for that.
  */
 #ifndef HB_MANIFEST_H
 #define HB_MANIFEST_H
@@ -20,6 +22,7 @@ struct hb_manifest {
     char *label; /* or NULL */
     uint64_t bytes;
     json_t *files; /* object, in order */
+    bool lacks;    /* another program says that it left files out */
 };
 
 /* The path is UTF-8. */

@@ -38,10 +38,23 @@ static int open_directory(struct hb_run *run, struct hb_snapshots *snapshots,
         result == -EXDEV ? "it leads outside the home" : hb_rights_explain(-result));
 }
 
+/* It may be worked on right now, so it is left alone, too. */
+static bool is_partial(const char *name)
+{
+    static const char end[] = ".partial";
+    size_t bytes = strlen(name), number;
+    if (name[0] != '.' || bytes < sizeof end || strcmp(name + bytes - (sizeof end - 1), end) != 0)
+        return false;
+    bytes -= sizeof end - 1;
+    for (number = bytes; number > 0 && strchr(digits, name[number - 1]) != NULL;)
+        number--;
+    return number < bytes && number > 2 && name[number - 1] == '.';
+}
+
 bool hb_snapshot_is_name(const char *name)
 {
     return *name != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0 && !hb_stage_is_name(name);
+           strcmp(name, "..") != 0 && !hb_stage_is_name(name) && !is_partial(name);
 }
 
 bool hb_snapshot_has_stamp(const char *name)
@@ -91,8 +104,9 @@ static void look_at(int directory_fd, struct hb_snapshot *snapshot)
     manifest.label = NULL;
     enum hb_answer whole = hb_manifest_holds(&manifest, fd);
     int reason = errno;
+    bool lacks = manifest.lacks;
     hb_manifest_clear(&manifest);
-    if (whole == HB_NO || fstatat(fd, HB_MARKS_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
+    if (whole == HB_NO || lacks || fstatat(fd, HB_MARKS_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
         return;
     if (whole == HB_YES && errno == ENOENT)
         snapshot->kept.complete = HB_YES;

@@ -11,7 +11,7 @@
 
 struct hb_snapshot {
     struct hb_kept kept; /* its name is the id; complete: it has a manifest, all that is in that,
-                          * and no marks */
+                          * and no marks, neither ours nor those of others */
     char *label;         /* or NULL */
     uint64_t files, bytes;
     bool has_manifest;
@@ -29,7 +29,10 @@ struct hb_snapshots {
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error);
 void hb_snapshots_close(struct hb_snapshots *snapshots);
 
-/* Is this the name of a directory in the one of the snapshots, and nothing else? */
+/*
+ * Is this the name of a directory in the one of the snapshots, and nothing else? One that a run has
+ * not finished is none, neither of ours nor of another program: .ID.PROCESS.partial.
+ */
 bool hb_snapshot_is_name(const char *name);
 
 /*

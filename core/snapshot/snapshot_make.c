@@ -3,6 +3,7 @@
 
 #include "backup/plan_listed.h"
 #include "backup/staged_directory.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "host/content.h"
@@ -25,6 +26,7 @@ struct maker {
     struct hb_plan plan;
     struct hb_staged_directory staged; /* what becomes the snapshot */
     struct hb_manifest manifest;
+    uint64_t too_large;  /* files that are left out */
     bool made_directory; /* of the snapshots */
 };
 
@@ -171,6 +173,20 @@ static int open_stages(struct maker *maker)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
+/* Such a file is named: what has not been copied must not be thought safe. */
+static bool is_too_large(struct maker *maker, const struct hb_planned *planned, const char *path)
+{
+    char size[HB_HUMAN_BYTES], limit[HB_HUMAN_BYTES];
+    int64_t largest = hb_config_snapshot(maker->run->config)->max_file_size;
+    if (largest == 0 || planned->bytes <= (uint64_t)largest)
+        return false;
+    maker->too_large++;
+    hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path,
+                  "is larger (%s) than [snapshot] max-file-size (%s)",
+                  hb_human_bytes(planned->bytes, size), hb_human_bytes((uint64_t)largest, limit));
+    return true;
+}
+
 static int copy_planned(struct maker *maker)
 {
     int status = HB_OK;
@@ -178,6 +194,8 @@ static int copy_planned(struct maker *maker)
         struct hb_planned planned = hb_plan_entry(&maker->plan, i);
         HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &planned);
         uint64_t bytes;
+        if (is_too_large(maker, &planned, path))
+            continue;
         if (!hb_is_utf8(path, strlen(path))) {
             hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path,
                           "its name is not UTF-8, so a manifest cannot hold it");
@@ -218,14 +236,16 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
 }
 
 /* What would be copied. */
-static void tell(const struct maker *maker, const struct hb_snapshot_request *request,
+static void tell(struct maker *maker, const struct hb_snapshot_request *request,
                  struct hb_snapshot_made *made)
 {
-    made->files = maker->plan.files;
-    made->bytes = maker->plan.bytes;
     for (size_t i = 0; i < maker->plan.count; i++) {
         struct hb_planned planned = hb_plan_entry(&maker->plan, i);
         HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &planned);
+        if (is_too_large(maker, &planned, path))
+            continue;
+        made->files++;
+        made->bytes += planned.bytes;
         request->would_copy(request->context, path, &maker->plan, &planned);
     }
 }
@@ -256,6 +276,10 @@ int hb_snapshot_make(const struct hb_snapshot_request *request, struct hb_snapsh
         tell(&maker, request, made);
     else if (status == HB_OK && maker.plan.count > 0)
         status = make(&maker, request->label, made);
+    made->too_large = maker.too_large;
+    if (made->too_large > 0 && made->id != NULL)
+        hb_report_add(&run->report, HB_FOUND_NOTE, "",
+                      "no older snapshot was removed, because this one lacks large files");
     hb_plan_clear(&maker.plan);
     hb_chain_free(&maker.contents);
     hb_staged_directory_end(&maker.staged, status);

@@ -18,6 +18,7 @@ struct hb_snapshot_request {
 struct hb_snapshot_made {
     char *id;              /* NULL: there was nothing to be copied */
     uint64_t files, bytes; /* copied, or that would be */
+    uint64_t too_large;    /* files that were left out for their size: no older snapshot may go */
 };
 
 /* HB_OK, HB_STATUS_CANCELLED or HB_STATUS_FATAL. */

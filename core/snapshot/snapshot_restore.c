@@ -58,8 +58,8 @@ static int open_snapshot(struct restorer *restorer)
     (void)hb_as_begin(&as, &restorer->root.rights); /* it was opened with those */
     status = hb_manifest_read(restorer->root.fd, &restorer->manifest, &why);
     struct stat marks;
-    if (status == HB_OK &&
-        fstatat(restorer->root.fd, HB_MARKS_NAME, &marks, AT_SYMLINK_NOFOLLOW) == 0)
+    if (status == HB_OK && (restorer->manifest.lacks || fstatat(restorer->root.fd, HB_MARKS_NAME,
+                                                                &marks, AT_SYMLINK_NOFOLLOW) == 0))
         hb_report_add(&restorer->run->report, HB_FOUND_NOTE, "",
                       "snapshot %s is incomplete: some files were left out when it was made",
                       restorer->name);

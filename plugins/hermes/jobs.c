@@ -18,6 +18,10 @@ bool jobs_count(const char *text, size_t bytes, const char *member, size_t *coun
                 size_t reason_bytes)
 {
     json_error_t error;
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* editors put that in front */
+        text += 3;
+        bytes -= 3;
+    }
     /* Numbers do not matter, so the largest may be inexact. */
     json_t *root =
         json_loadb(text, bytes, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);

@@ -45,6 +45,14 @@ static const struct hb_option *const options[OPTIONS] = {
             .default_text = "",
             .help = "Patterns of paths to leave out; a pattern must match the whole relative "
                     "path, * and ? never match a /"},
+    [ONLY] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_LIST,
+            .key = "only",
+            .default_text = "",
+            .help = "Patterns of paths, as in globs: of all that is in the directory of one, only "
+                    "what matches one of them stays"},
     [PATTERNS] =
         &(const struct hb_option){
             .size = sizeof(struct hb_option),
@@ -96,7 +104,8 @@ static void filter_destroy(void *self)
     name_set_free(&rules->root_names);
     name_set_free(&rules->names);
     name_set_free(&rules->private_names);
-    free(rules->glob_slashes);
+    globs_free(&rules->globs);
+    globs_free(&rules->only);
     free(rules->scratch);
     free(rules);
 }
@@ -106,16 +115,9 @@ static bool load_set(struct name_set *set, const struct hb_value *value)
     return name_set_init(set, value->list, value->list_count);
 }
 
-static bool load_globs(struct rules *rules, const struct hb_value *value)
+static bool load_globs(struct globs *globs, const struct hb_value *value)
 {
-    rules->globs = value;
-    rules->glob_slashes = calloc(value->list_count + 1, sizeof *rules->glob_slashes);
-    if (rules->glob_slashes == NULL)
-        return false;
-    for (size_t i = 0; i < value->list_count; i++)
-        for (const char *at = value->list[i]; *at != '\0'; at++)
-            rules->glob_slashes[i] += *at == '/';
-    return true;
+    return globs_init(globs, value->list, value->list_count);
 }
 
 /* HB_OK or HB_STATUS_FATAL. A host of before does not know patterns; without any it need not. */
@@ -152,7 +154,8 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
     rules->caches.host = settings->values[CACHES]->number != 0 ? host : NULL;
     rules->larger_than = (uint64_t)settings->values[LARGER_THAN]->number;
     rules->larger_than_text = settings->values[LARGER_THAN]->text;
-    if (!load_globs(rules, settings->values[GLOBS]) ||
+    if (!load_globs(&rules->globs, settings->values[GLOBS]) ||
+        !load_globs(&rules->only, settings->values[ONLY]) ||
         !load_set(&rules->directories, settings->values[DIRECTORIES]) ||
         !load_set(&rules->root_names, settings->values[ROOT_NAMES]) ||
         !load_set(&rules->names, settings->values[NAMES]) ||

@@ -2,7 +2,6 @@
 /* Matches an entry against the rules. */
 #include "rules.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,27 +75,63 @@ static size_t prefix_bytes(const struct hb_entry *entry, size_t slashes)
 }
 
 /*
- * Under FNM_PATHNAME a pattern only ever matches a path with as many slashes as it has itself, so
- * there is one prefix of a path to try. A prefix that is shorter than the path is a parent,
- * which in an archive may never have been shown.
+ * Of the entry's path the start with so many slashes, in *part; NULL where there is none to be
+ * tried. A part that is shorter than the path is a parent: a backup asked about that before, but in
+ * an archive it may never have been shown.
  */
-static int glob_matches(struct rules *rules, int direction, const struct hb_entry *entry,
-                        size_t which, bool *matches)
+static int find_part(struct rules *rules, int direction, const struct hb_entry *entry,
+                     size_t slashes, const char **part)
 {
-    const char *glob = rules->globs->list[which];
-    size_t bytes = prefix_bytes(entry, rules->glob_slashes[which]);
-    if (bytes == 0 || (bytes < entry->path_bytes && direction != HB_DIRECTION_IMPORT))
+    size_t bytes = prefix_bytes(entry, slashes);
+    *part = bytes == entry->path_bytes ? entry->path : NULL;
+    if (bytes == 0 || bytes == entry->path_bytes || direction != HB_DIRECTION_IMPORT)
         return HB_OK;
-    if (bytes == entry->path_bytes) {
-        *matches = fnmatch(glob, entry->path, FNM_PATHNAME) == 0;
-        return HB_OK;
-    }
     if (!reserve_scratch(rules, bytes))
         return rules->host->fail(rules->host, HB_STATUS_FATAL, "%s: out of memory for its path",
                                  entry->path);
     memcpy(rules->scratch, entry->path, bytes);
     rules->scratch[bytes] = '\0';
-    *matches = fnmatch(glob, rules->scratch, FNM_PATHNAME) == 0;
+    *part = rules->scratch;
+    return HB_OK;
+}
+
+static int globs_match(struct rules *rules, int direction, const struct hb_entry *entry,
+                       bool *matches)
+{
+    for (size_t i = 0; i < rules->globs.count && !*matches; i++) {
+        const struct glob *glob = &rules->globs.globs[i];
+        const char *part;
+        int status = find_part(rules, direction, entry, glob->slashes, &part);
+        if (status != HB_OK)
+            return status;
+        *matches = part != NULL && glob_matches(glob, part);
+    }
+    return HB_OK;
+}
+
+static bool is_one_of(const struct globs *globs, size_t slashes, const char *part)
+{
+    for (size_t i = 0; i < globs->count; i++)
+        if (globs->globs[i].slashes == slashes && glob_matches(&globs->globs[i], part))
+            return true;
+    return false;
+}
+
+/* Is it, or a parent of it, in a directory of which only others are wanted? */
+static int only_others(struct rules *rules, int direction, const struct hb_entry *entry,
+                       bool *matches)
+{
+    for (size_t i = 0; i < rules->only.count && !*matches; i++) {
+        const struct glob *glob = &rules->only.globs[i];
+        const char *part;
+        if (glob->repeats)
+            continue;
+        int status = find_part(rules, direction, entry, glob->slashes, &part);
+        if (status != HB_OK)
+            return status;
+        *matches = part != NULL && glob_is_about(glob, part) &&
+                   !is_one_of(&rules->only, glob->slashes, part);
+    }
     return HB_OK;
 }
 
@@ -112,12 +147,8 @@ static int matches_rules(struct rules *rules, int direction, const struct hb_ent
 {
     *matches = component_matches(rules, entry) || patterns_match(rules, entry) ||
                (entry->type != HB_TYPE_DIRECTORY && file_matches(rules, entry));
-    for (size_t i = 0; i < rules->globs->list_count && !*matches; i++) {
-        int status = glob_matches(rules, direction, entry, i, matches);
-        if (status != HB_OK)
-            return status;
-    }
-    return HB_OK;
+    int status = globs_match(rules, direction, entry, matches);
+    return status == HB_OK ? only_others(rules, direction, entry, matches) : status;
 }
 
 static bool is_too_large(const struct rules *rules, const struct hb_entry *entry)

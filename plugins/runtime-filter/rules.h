@@ -4,6 +4,7 @@
 #define RULES_H
 
 #include "caches.h"
+#include "globs.h"
 #include "name_set.h"
 
 #include <hbcore/filter.h>
@@ -15,8 +16,8 @@ struct rules {
     struct name_set names;
     struct name_set private_names;
     const struct hb_value *suffixes;
-    const struct hb_value *globs;
-    size_t *glob_slashes;         /* of each pattern */
+    struct globs globs;
+    struct globs only;            /* of what is in the same directory */
     struct hb_patterns *patterns; /* the host's; NULL: none */
     struct caches caches;
     uint64_t larger_than; /* 0: no limit */

@@ -100,9 +100,10 @@ static bool has_open_set(const char *glob)
     return false;
 }
 
-static void check_glob(struct check *check, const char *glob)
+static void check_glob(struct check *check, size_t which, const char *glob)
 {
     const struct hb_host *host = check->host;
+    const char *key = key_of(check, which);
     const char *section = check->settings->section;
     size_t bytes = strlen(glob);
     const char *problem = NULL;
@@ -114,14 +115,14 @@ static void check_glob(struct check *check, const char *glob)
     else if (ends_escaping(glob, bytes))
         problem = "nothing follows the \\ at its end";
     if (problem != NULL) {
-        host->fail(host, HB_STATUS_FATAL, "[%s] globs: \"%s\" would never match: %s", section, glob,
-                   problem);
+        host->fail(host, HB_STATUS_FATAL, "[%s] %s: \"%s\" would never match: %s", section, key,
+                   glob, problem);
         check->right = false;
     } else if (has_open_set(glob)) {
         host->note(host, NULL,
-                   "[%s] globs: \"%s\" has a [ without a ], which matches only that very [; close "
+                   "[%s] %s: \"%s\" has a [ without a ], which matches only that very [; close "
                    "it, or write \\[",
-                   section, glob);
+                   section, key, glob);
     }
 }
 
@@ -143,7 +144,8 @@ bool check_settings(const struct hb_host *host, const struct hb_settings *settin
                    room);
         check.right = false;
     }
-    for (size_t i = 0; i < settings->values[GLOBS]->list_count; i++)
-        check_glob(&check, settings->values[GLOBS]->list[i]);
+    for (size_t which = GLOBS; which <= ONLY; which++)
+        for (size_t i = 0; i < settings->values[which]->list_count; i++)
+            check_glob(&check, which, settings->values[which]->list[i]);
     return check.right;
 }

@@ -11,6 +11,7 @@ enum {
     NAMES,
     SUFFIXES,
     GLOBS,
+    ONLY,
     PATTERNS,
     CACHES,
     LARGER_THAN,

@@ -245,10 +245,25 @@ class Docs(hb.Case):
         self.assertEqual({row["path"] for row in self.summary(done)["left_out"]},
                          {"noise.bin", "zeros.bin"})
 
+    # Rows of November that no test shows: what is missing, and is called so.
+    MISSING = {18: "not yet", 20: "not yet", 28: "not yet", 50: "not: "}
+
     def test_each_row_of_the_parity_table_names_tests_that_exist(self):
-        rows = [line for line in (DOCS / "hermes-parity.md").read_text().splitlines()
+        text = (DOCS / "hermes-parity.md").read_text()
+        june, _, november = text.partition("\n## November 2026\n")
+        rows = [line for line in june.splitlines()
                 if line.startswith("| ") and not line.startswith("| behaviour")]
         self.assertGreater(len(rows), 60)
+        newer = [line for line in november.splitlines() if re.match(r"\| \d", line)]
+        self.assertEqual([row.split(" | ")[0] for row in newer], [f"| {number}" for number in range(1, 51)])
+        for number, row in enumerate(newer, 1):
+            cells = row.strip("| ").split(" | ")
+            self.assertEqual(len(cells), 4, row)
+            if number in self.MISSING:
+                self.assertTrue(cells[2].startswith(self.MISSING[number]), row)
+                self.assertEqual(cells[3], "-", row)
+            else:
+                rows.append(row)
         for row in rows:
             named = re.findall(r"`(\w+\.py)::(test_\w+)`", row)
             self.assertTrue(named, f"no test: {row}")

@@ -116,7 +116,8 @@ class Conf(hb.Case):
         # A list that goes on in a second line is one list.
         self.assertLessEqual({"__pycache__", "checkpoints", ".venv", ".ruff_cache"},
                              set(value["filter:exclusions", "directories"]))
-        self.assertEqual(value["filter:import-skip", "private"], [".env", "auth.json", "state.db"])
+        self.assertEqual(value["filter:import-skip", "private"],
+                         [".env", "auth.json", "state.db", "vault.key", "vault.json.enc"])
 
 
 if __name__ == "__main__":

@@ -125,6 +125,16 @@ class Guard(hb.Case):
         self.assertEqual(self.live.read_bytes(), b"[1, 2]")
         self.assert_nothing_done(b"[7]")
 
+    def test_a_byte_order_mark(self):
+        """It is no part of the jobs; what is put back has it as before."""
+        mark = b"\xef\xbb\xbf"
+        self.assert_nothing_done(mark + b"[1]")
+        self.saved.write_bytes(mark + THREE)
+        summary = self.summary(self.guard(mark + EMPTY))
+        self.assertEqual((summary["restored"], summary["job_count"]), (True, 3))
+        self.assertEqual(self.live.read_bytes(), mark + THREE)
+        self.assert_nothing_done(mark, "not JSON")
+
     def test_snapshot_is_empty_or_unknown(self):
         for saved in (b"[]", b"{}", EMPTY, b'{"jobs": null}', b"", b"nonsense"):
             for when in ("emptied", "fewer"):

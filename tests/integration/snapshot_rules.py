@@ -183,6 +183,40 @@ class Create(SnapshotCase):
         self.assertTrue((self.snapshots / good).exists(), "the last complete one was pruned")
         self.assertEqual([row["complete"] for row in self.listed()], [False, False, True])
 
+    def test_larger_files_are_named_and_left_out(self):
+        """And no older snapshot goes, complete or not: each may be the last that has the file."""
+        whole = [self.create()["id"] for _ in range(2)]
+        size = (self.home / "state.db").stat().st_size
+        limit = ("--set", f"snapshot.max-file-size={size - 1}")
+        before = self.content(self.home)
+        done = self.hbcore("--home", self.home, *limit, "--json", "snapshot", "create", "--dry-run", expect=3)
+        self.assertEqual((self.summary(done)["files"], [row["path"] for row in self.summary(done)["skipped"]]),
+                         (7, ["state.db"]))
+        self.assertEqual(self.content(self.home), before)
+        made = []
+        for _ in range(3):
+            done = self.hbcore("--home", self.home, *limit, "--json", "snapshot", "create", "--keep", "1", expect=3)
+            summary = self.summary(done)
+            made.append(summary["id"])
+            self.assertEqual((summary["files"], summary["removed"], summary["snapshots"]), (7, 0, 2 + len(made)))
+            self.assertEqual([row["path"] for row in summary["skipped"]], ["state.db"])
+            self.assertIn("max-file-size", summary["skipped"][0]["reason"])
+            self.assertNotIn("state.db", self.manifest(made[-1])["files"])
+            self.assertIn("state.db", (self.snapshots / made[-1] / "hbcore-marks.json").read_text())
+        self.assertEqual(sorted(os.listdir(self.snapshots)), sorted(whole + made))
+        self.assertEqual([row["complete"] for row in self.listed()], [False] * 3 + [True] * 2)
+        done = self.hbcore("--home", self.home, *limit, "snapshot", "create", expect=3)
+        self.assert_mentions(done, "state.db", "max-file-size", "no older snapshot was removed")
+        # One that is just as large is copied, and then the older ones go.
+        limit = ("--set", f"snapshot.max-file-size={size}")
+        last = self.summary(self.hbcore("--home", self.home, *limit, "--json", "snapshot", "create", "--keep", "1"))
+        self.assertEqual((last["files"], os.listdir(self.snapshots)), (8, [last["id"]]))
+
+    def test_nothing_but_larger_files(self):
+        self.hbcore("--home", self.home, "--set", "snapshot.max-file-size=1", "--set", "snapshot.files=state.db",
+                    "snapshot", "create", expect=3)
+        self.assertFalse(self.snapshots.exists())
+
     def test_a_locked_database_costs_that_one_file(self):
         locked = sqlite3.connect(self.home / "memory_store.db", isolation_level=None)
         locked.execute("CREATE TABLE t (a)")
@@ -273,6 +307,54 @@ class ListAndPrune(SnapshotCase):
         rows = self.listed()
         self.assertEqual([(row["id"], row["files"], row["bytes"]) for row in rows],
                          [("20240103-000000", 0, 0), ("20240101-000000", 1, 4)])
+
+    def change_manifest(self, name, **members):
+        path = self.snapshots / name / "manifest.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **members}))
+
+    def test_what_another_program_left_out(self):
+        """Its manifest says so, in whatever form; such a snapshot does not take a complete one along."""
+        self.as_the_reference("20240101-000000", {"config.yaml": b"old\n", "state.db": b"x"})
+        self.as_the_reference("20240102-000000", {"config.yaml": b"newer\n"})
+        for member in ("failed_dbs", "oversized_skipped"):
+            for said, complete in ((["state.db"], False), ({"state.db": 9}, False), ("state.db", False), (1, False),
+                                   (True, False), ([], True), ({}, True), ("", True), (0, True), (None, True)):
+                self.change_manifest("20240102-000000", failed_dbs=[], oversized_skipped=None)
+                self.change_manifest("20240102-000000", **{member: said})
+                self.assertEqual([row["complete"] for row in self.listed()], [complete, True], (member, said))
+        self.change_manifest("20240102-000000", failed_dbs=["state.db"])
+        self.snapshot("prune", "--keep", "1")
+        self.assertEqual(len(self.listed()), 2)
+        done = self.snapshot("restore", "20240102-000000")
+        self.assertIn("incomplete", self.summary(done)["notes"][0]["reason"])
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"newer\n")
+
+    def test_those_that_another_program_has_not_finished(self):
+        """Neither listed, nor restored, nor removed: it may be at work on them."""
+        self.as_the_reference("20240101-000000", {".env": b"x"})
+        partial = [".20240102-000000.4711.partial", ".20240102-000000-pre update.1.partial"]
+        others = ["20240103-000000.1.partial", ".20240103-000000.partial", ".20240103-000000.x1.partial", ".1.partial",
+                  ".20240103-000000.1.partial2"]
+        for name in partial + others:
+            self.as_the_reference(name, {".env": b"y"})
+        self.assertEqual({row["id"] for row in self.listed()}, {"20240101-000000", *others})
+        for name in partial:
+            self.assert_mentions(self.snapshot("restore", name, expect=1), "is not the id of a snapshot")
+        self.snapshot("prune", "--keep", "0")
+        self.assertEqual(sorted(os.listdir(self.snapshots)), sorted(partial))
+
+    def test_a_manifest_with_a_byte_order_mark(self):
+        self.as_the_reference("20240101-000000", {"config.yaml": b"old\n"})
+        path = self.snapshots / "20240101-000000/manifest.json"
+        text = path.read_bytes()
+        path.write_bytes(b"\xef\xbb\xbf" + text)
+        self.assertEqual([(row["files"], row["complete"]) for row in self.listed()], [(1, True)])
+        self.snapshot("restore", "20240101-000000")
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"old\n")
+        for data in (b"\xef\xbb\xbf", b"\xef\xbb" + text, b"\xef\xbb\xbf\xef\xbb\xbf" + text, b"\xff\xfe" + text):
+            path.write_bytes(data)
+            self.assertEqual([(row["files"], row["complete"]) for row in self.listed()], [(0, False)])
+            self.snapshot("restore", "20240101-000000", expect=1)
 
     def test_limit(self):
         for day in range(1, 31):

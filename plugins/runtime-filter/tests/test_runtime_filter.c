@@ -134,6 +134,47 @@ static void slashes_of_globs(void **state)
     stop(&filter);
 }
 
+/* Of a directory only what is named, in two places; what is called so elsewhere is left alone. */
+static void only_these(void **state)
+{
+    (void)state;
+    static const struct expected cases[] = {
+        {"cache", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/images", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/images/deep/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/a1", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/a12", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"cache/.hidden", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"cache/Images", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"cache/other/images", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_PRUNE},
+        {"cache/other/images/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_LEAVE_OUT},
+        {"cache/\xff", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"cached/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/cache/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"profiles/p/cache/images", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"profiles/p/cache/a1", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/p/cache", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"profiles/p/q/cache/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+    };
+    struct filter filter;
+    start(&filter, "only=cache/images profiles/*/cache/images cache/[a-c]?\nreason=no\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct expected *want = &cases[i];
+        struct hb_verdict backup = ask(&filter, HB_DIRECTION_BACKUP, want->type, want->path);
+        struct hb_verdict import = ask(&filter, HB_DIRECTION_IMPORT, want->type, want->path);
+        if (backup.kind != want->backup || import.kind != want->import)
+            fail_msg("%s: backup %u, not %u; import %u, not %u", want->path, backup.kind,
+                     want->backup, import.kind, want->import);
+    }
+    stop(&filter);
+    start(&filter, "only=sessions\n");
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, "sessions/a/b").kind,
+                     HB_VERDICT_KEEP);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, "other/sessions").kind,
+                     HB_VERDICT_LEAVE_OUT);
+    stop(&filter);
+}
+
 static void private_files(void **state)
 {
     (void)state;
@@ -275,6 +316,8 @@ static void rules_that_never_match_are_refused(void **state)
         {"globs=/abs/*\n", "globs: \"/abs/*\""},
         {"globs=a/\n", "globs: \"a/\""},
         {"globs=./a\n", "globs: \"./a\""},
+        {"only=/abs\n", "only: \"/abs\""},
+        {"only=a/../b\n", "only: \"a/../b\""},
         {"patterns=x ./a\n", "[test] patterns: \"./a\""},
         {"patterns=a[b\n", "patterns: \"a[b\""},
         {"patterns=a\\\n", "patterns: \"a\\\""},
@@ -341,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule),
         cmocka_unit_test(slashes_of_globs),
+        cmocka_unit_test(only_these),
         cmocka_unit_test(private_files),
         cmocka_unit_test(defaults_keep_everything),
         cmocka_unit_test(patterns),
