@@ -2,8 +2,8 @@
 #include "host/services.h"
 
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "base/patterns.h"
 #include "base/progress.h"
 #include "files/access.h"

@@ -94,7 +94,6 @@ static int read_header(struct opening *opening)
 
 /* ---- the file key ---------------------------------------------------------------------------- */
 
-/* HB_STATUS_NOMATCH is told, too. */
 static int by_passphrase(const struct opening *opening, unsigned char *file_key)
 {
     struct age *age = opening->age;
@@ -137,9 +136,12 @@ static int tell_nobody(const struct opening *opening)
     const struct hb_host *host = age->host;
     size_t keys = stanzas_count(opening->header, X25519);
     if (keys > 0 && count_setting(age->settings, IDENTITY) > 0)
-        return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
-                             "set identity to the file with the secret key that it was sealed for",
-                             "no identity of [%s] opens it", age->settings->section);
+        return host->fail_as(
+            host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
+            "set identity to the file with the secret key that it was sealed for",
+            "no identity of [%s] opens it: it is sealed for another key, or its header is "
+            "damaged",
+            age->settings->section);
     if (keys > 0)
         return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_AUTHENTICATION,
                              "set identity to the file with the secret key",
@@ -154,6 +156,10 @@ static int tell_nobody(const struct opening *opening)
                          "is sealed for %s, which this version does not open yet", what);
 }
 
+/*
+ * HB_STATUS_NOMATCH is told, too. It is the answer to all that is wrong here and not with the
+ * archive: a key file that is on no disk now must not make damaged ones of all archives.
+ */
 static int find_file_key(const struct opening *opening, unsigned char *file_key)
 {
     if (stanza_is(&opening->header->stanzas[0], SCRYPT))
@@ -165,7 +171,9 @@ static int find_file_key(const struct opening *opening, unsigned char *file_key)
     case UNWRAPPED_YES:
         return HB_OK;
     case UNWRAPPED_NO:
-        return status != HB_OK ? status : tell_nobody(opening);
+        return status == HB_OK                 ? tell_nobody(opening)
+               : status == HB_STATUS_CANCELLED ? status
+                                               : HB_STATUS_NOMATCH;
     default:
         return damaged(opening, "the share of a stanza X25519 is one that everybody can open");
     }
@@ -183,7 +191,7 @@ static int open_key(const struct opening *opening, struct hb_sealing *sealing)
         return damaged(opening, "its MAC is wrong, so that it is not as it was made");
     struct age_key *key = age_key_new();
     if (key == NULL)
-        return opening->age->host->fail(opening->age->host, HB_STATUS_FATAL, "out of memory");
+        return opening->age->host->fail(opening->age->host, HB_STATUS_NOMATCH, "out of memory");
     payload_key(file_key.bytes, (unsigned char *)opening->text + opening->header->bytes,
                 key->payload.data);
     sealing->key = key;

@@ -17,7 +17,7 @@ static int check_cost(const struct hb_host *host, const struct hb_settings *sett
                              "%s%sits passphrase has a work factor above %d, the most that is "
                              "possible",
                              path, colon, WORK_FACTOR_MOST);
-    return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_DENIED,
+    return host->fail_as(host, HB_STATUS_NOMATCH, HB_CAUSE_DENIED,
                          "if you trust where it comes from, set max-work-factor",
                          "%s%sits passphrase has the work factor %u, and max-work-factor is %u",
                          path, colon, factor, most);
@@ -28,17 +28,21 @@ enum unwrapped passphrase_unwrap(const struct hb_host *host, const struct hb_set
                                  unsigned char *file_key, int *status)
 {
     *status = check_cost(host, settings, by, stanza);
-    if (*status == HB_OK)
+    if (*status == HB_OK) {
         *status = secret_ask(host, settings, by->option, false, by->secret);
+        *status = *status == HB_STATUS_FATAL ? HB_STATUS_NOMATCH : *status;
+    }
     if (*status != HB_OK)
         return UNWRAPPED_WRONG;
     const struct locked *text = &by->secret->text;
     enum unwrapped answer = scrypt_unwrap(stanza, text->data, text->bytes, file_key);
     if (answer == UNWRAPPED_NO)
         locked_free(&by->secret->text); /* it can be typed again */
-    if (answer == UNWRAPPED_NO_MEMORY)
-        *status = settings_fail(host, settings, by->option, HB_CAUSE_BUSY, NULL,
-                                "there is no memory for scrypt, which takes %u MiB here",
-                                (1u << scrypt_factor(stanza)) >> 10);
+    if (answer == UNWRAPPED_NO_MEMORY) {
+        settings_fail(host, settings, by->option, HB_CAUSE_BUSY, NULL,
+                      "there is no memory for scrypt, which takes %u MiB here",
+                      (1u << scrypt_factor(stanza)) >> 10);
+        *status = HB_STATUS_NOMATCH;
+    }
     return answer;
 }

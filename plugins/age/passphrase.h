@@ -15,7 +15,8 @@ struct locked_by {
 
 /*
  * Asks for the passphrase, unless that was done. UNWRAPPED_YES; UNWRAPPED_NO: it is another one,
- * which is not told; any other: *status, told.
+ * which is not told; any other: *status, told: HB_STATUS_NOMATCH where it is what is set, or this
+ * machine, that does not do; HB_STATUS_FATAL: such a stanza is made by nobody.
  */
 enum unwrapped passphrase_unwrap(const struct hb_host *host, const struct hb_settings *settings,
                                  const struct locked_by *by, const struct stanza *stanza,

@@ -46,9 +46,9 @@ static int seal(void *self, void *key, uint64_t number, uint32_t flags, const vo
     const struct age *age = self;
     const struct age_key *ours = key;
     bool last = (flags & HB_BLOCK_LAST) != 0;
-    if (bytes > BLOCK_BYTES || (!last && bytes != BLOCK_BYTES))
-        return age->host->fail(age->host, HB_STATUS_FATAL,
-                               "a block has another length than 64 KiB");
+    if (bytes > BLOCK_BYTES || (!last && bytes != BLOCK_BYTES) || (number > 0 && bytes == 0))
+        return age->host->fail(age->host, HB_STATUS_FATAL, "a block of %zu bytes cannot be sealed",
+                               bytes);
     payload_seal(ours->payload.data, number, last, plain, bytes, sealed);
     return HB_OK;
 }

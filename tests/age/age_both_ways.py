@@ -99,7 +99,7 @@ class BothWays(Case):
             self.assertEqual(self.opened({"identity": protected, "identity-passphrase": f"file:{secret}"}, sealed), content)
             for settings in {"identity-passphrase": f"file:{wrong}"}, {}:
                 code, _, said = self.tool("open", {"identity": protected, **settings}, sealed)
-                self.assertEqual(code, REFUSED, said)
+                self.assertEqual(code, NO_MATCH, said)
                 self.assertIn("passphrase", said)
 
     # ---- what is not known yet ----
