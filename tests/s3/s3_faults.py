@@ -111,8 +111,8 @@ class Faults(s3case.Case):
 
         def steal(request):
             count[0] += 1
-            if count[0] > at and request.method == "GET" and ("bucket", "a.zip") in self.service.objects:
-                self.service.objects["bucket", "a.zip"].meta = {}
+            if count[0] > at and request.method == "GET" and ("bucket", s3case.named("a.zip")) in self.service.objects:
+                self.service.objects["bucket", s3case.named("a.zip")].meta = {}
         self.front.before = steal
         done = self.run_it("backup", "-o", "s3://bucket/a.zip", expect=1)
         self.assertIn(b"it is unknown whether the archive is there", done.stderr)

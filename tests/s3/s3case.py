@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the plugin s3 share: a service, the front before it, a configuration."""
 import io
+import os
 import pathlib
 import random
+import re
+import subprocess
 import sys
 import time
+import unittest
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
@@ -19,7 +23,32 @@ COPIED = 20  # MB of a file of which the service copies something: behind a firs
 SMALL = ("--set", "store:s3.part-size=5M")
 
 
+# With HBCORE_SEALED all archives are sealed: the same tests, and age(1) opens what lies there before others look at it.
+SEALED = bool(os.environ.get("HBCORE_SEALED"))
+ARCHIVE = re.compile(r"((?:s3|rclone)://.*\.(?:zip|tar\.zst))$", re.DOTALL)
+KEY = pathlib.Path("/nonexistent")
+
+
+def unless_sealed(why):
+    return unittest.skipIf(SEALED, why)
+
+
+def named(name):
+    """The key that an archive of this name has."""
+    return name + ".age" if SEALED else name
+
+
+def unseal(data):
+    if not SEALED:
+        return data
+    return subprocess.run(["age", "-d", "-i", KEY], input=data, capture_output=True, check=True).stdout
+
+
 def is_whole(data):
+    try:
+        data = unseal(data)
+    except subprocess.CalledProcessError:
+        return False
     try:
         return zipfile.ZipFile(io.BytesIO(data)).testzip() is None
     except (zipfile.BadZipFile, EOFError):
@@ -36,7 +65,15 @@ class Case(hb.Case):
         self.front = Front(self.service, self.make_tls())
         self.addCleanup(self.front.stop)
         self.home = self.make_home()
-        self.ini = self.write_config(self.configuration())
+        self.ini = self.write_config(self.configuration() + (self.sealing() if SEALED else ""))
+
+    def sealing(self):
+        global KEY  # pylint: disable=global-statement
+        self.need("age", "age-keygen")
+        KEY = self.dir / "key"
+        self.tool("age-keygen", "-o", KEY)
+        public = self.tool("age-keygen", "-y", KEY).stdout.decode().strip()
+        return f"[transform:age]\nrecipient = {public}\nidentity = {KEY}\n"
 
     def environment(self, **changes):
         # Libraries that come with libcurl have memory of their own for each thread, in which LeakSanitizer of GCC 12 gets
@@ -56,11 +93,18 @@ class Case(hb.Case):
                 f"secret-access-key = {SECRET}\nretry-time = 12s\ntimeout = 1s\n{self.options}")
 
     def configuration(self):
-        return (f"[home]\npath = {self.home}\n[backup]\nworkers = 2\n{self.section()}\n[format:zip]\n[format:tar-zstd]\n"
+        seal = "seal = age\n" if SEALED else ""
+        return (f"[home]\npath = {self.home}\n[backup]\nworkers = 2\n{seal}{self.section()}\n[format:zip]\n[format:tar-zstd]\n"
                 "[content:sqlite-snap]\n[preset:nightly]\ndirectory = s3://bucket/n/\nkeep = 2\n")
 
     def run_it(self, *arguments, **keywords):
         return self.hbcore("--config", self.ini, *arguments, **keywords)
+
+    def command(self, *arguments):
+        """A name without the suffix of what is sealed gets it."""
+        if SEALED:
+            arguments = [ARCHIVE.sub(r"\1.age", word) if isinstance(word, str) else word for word in arguments]
+        return super().command(*arguments)
 
     def make_large(self, megabytes=11, name="large.bin"):
         """More than one part; what cannot be made smaller."""
@@ -74,7 +118,7 @@ class Case(hb.Case):
     # ---- what lies there ----
 
     def objects(self):
-        return {key: found.data for (_, key), found in self.service.objects.items()}
+        return {key.replace(".age", ""): found.data for (_, key), found in self.service.objects.items()}
 
     def archives(self):
         return {key: data for key, data in self.objects().items() if not key.endswith(".facts") and MARK not in key}
