@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    AHEAD = 4,         /* blocks that are announced */
-    INDEX_BLOCKS = 256 /* an index lies behind the last so many begin, as a rule */
+    AHEAD = 4,          /* blocks that are announced */
+    INDEX_BLOCKS = 256, /* an index lies behind the last so many begin, as a rule */
+    MOST_GUESSES = 2    /* what is sealed is opened at its end first */
 };
 
 enum state { BLOCK_EMPTY, BLOCK_COMING, BLOCK_THERE };
@@ -24,7 +25,8 @@ struct hb_blocks {
     const struct hb_opened *opened;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t uses, fetched;
+    uint64_t uses;
+    unsigned guesses;   /* how often an index was believed to begin there */
     uint64_t announced; /* the next block that was not announced */
     struct block blocks[HB_BLOCKS_KEPT];
 };
@@ -80,9 +82,10 @@ static uint64_t look_ahead(struct hb_blocks *blocks, uint64_t number, uint64_t *
 {
     uint64_t end = number + 1 + AHEAD, last = blocks->opened->object.bytes / HB_BLOCK_BYTES;
     bool in_order = number > 0 && find(blocks, number - 1) != NULL;
-    bool index = blocks->fetched == 0 && number + INDEX_BLOCKS > last;
+    bool index =
+        !in_order && blocks->guesses < MOST_GUESSES && number > 0 && number + INDEX_BLOCKS > last;
     bool known = blocks->announced > number && blocks->announced <= end;
-    blocks->fetched++;
+    blocks->guesses += index;
     *first = known ? blocks->announced : number;
     if ((!in_order && !index) || *first >= end)
         return 0;

@@ -326,7 +326,7 @@ static void make_history(struct history *history, int64_t now)
             row->when.started = (now + 3 * DAY) * 1000000000;
         row->whose = random() % 15 == 0 ? HB_HOME_OTHERS : HB_HOME_OURS;
         history->truth[i] = random() % 6 == 0 ? HB_NO : HB_YES;
-        if (history->truth[i] == HB_NO || random() % 3 == 0)
+        if (random() % 3 != 0)
             row->complete = history->truth[i]; /* its facts say so */
         if (random() % 30 == 0)
             row->complete = history->truth[i] = HB_CANNOT_TELL;
