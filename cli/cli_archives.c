@@ -61,7 +61,7 @@ static void tell_program(const struct archives_command *command, const struct hb
     json_t *object = json_pack("{s:s}", "type", "listed_archive");
     hb_json_name_or_null(object, "preset", looked->preset);
     hb_json_name(object, "path", path);
-    hb_json_add(object, "{s:I, s:s, s:o, s:o}", "number", (json_int_t)(number + 1), "whose",
+    hb_json_add(object, "{s:I, s:s, s:o, s:o}", "number", (json_int_t)number + 1, "whose",
                 hb_archive_whose(row), "complete", hb_json_answer(hb_looks_complete(row)),
                 "started", facts.started > 0 ? json_integer(facts.started) : json_null());
     hb_json_add(object, "{s:I, s:o, s:o, s:o, s:o}", "archive_bytes",

@@ -73,7 +73,8 @@ void hb_keep_places(void *rows, size_t row_bytes, size_t count, const struct hb_
         if (localtime_r(&seconds, &local) == NULL)
             continue;
         for (int period = 0; period < HB_KEEP_PERIODS; period++) {
-            int64_t its = left[period] == 0 ? NO_PERIOD : period_of(period, &local);
+            int64_t its =
+                left[period] == 0 ? NO_PERIOD : period_of((enum hb_keep_period)period, &local);
             if (left[period] == 0 || its == last[period])
                 continue;
             last[period] = its;

@@ -21,7 +21,7 @@ struct exec {
     const struct hb_settings *settings;
 };
 
-static inline const struct hb_value *exec_value(const struct exec *exec, int option)
+static inline const struct hb_value *exec_value(const struct exec *exec, unsigned option)
 {
     return exec->settings->values[option];
 }
