@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/url.h"
+#include "files/state_key.h"
 #include "store/local.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -54,6 +55,16 @@ void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const c
     set_reason(&row->kept.why, path, why);
 }
 
+/*
+ * That it opens tells nothing of who has made it: for that a public key is enough, and the id of
+ * the home is in the facts, for all to read. What is not sealed is believed as whoever may write to
+ * the directory is.
+ */
+static bool is_sealed(const struct hb_archive *archive)
+{
+    return archive->opener != NULL;
+}
+
 /* The archive was opened; the trailer says whose it is, or nothing does. */
 static void take_origin(struct hb_run *run, const struct hb_home_id *id, const char *path,
                         struct hb_archive *archive, struct hb_preset_archive *row)
@@ -79,6 +90,11 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
     } else {
         row->kept.whose = whose_by_place(run, id, path, &row->status);
     }
+    row->unproved = is_sealed(archive) && !archive->proved;
+    if (row->unproved && row->kept.whose == HB_HOME_OURS)
+        row->kept.whose = whose_by_place(run, id, path, &row->status);
+    if (row->kept.whose == HB_HOME_UNKNOWN) /* any number could stand there */
+        row->kept.when.sequence = row->origin.sequence = 0;
     if (archive->has_trailer && hb_trailer_incomplete(trailer))
         row->kept.complete = HB_NO;
 }
@@ -88,8 +104,14 @@ bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_
 {
     struct hb_error error = {0};
     *status = hb_archive_open_file(run, path, NULL, archive, &error);
+    struct hb_state_key key = {.known = false};
+    if (*status == HB_OK && !all && is_sealed(archive))
+        hb_state_key_find(false, &key);
+    archive->prove_with = key.known ? key.key : NULL;
     if (*status == HB_OK)
         *status = all ? hb_archive_list(archive, &error) : hb_archive_read_trailer(archive, &error);
+    archive->prove_with = NULL;
+    hb_state_key_clear(&key);
     const char *why = NULL;
     if (hb_archive_is_open(archive) && !hb_archive_has_version(archive, row->version))
         why = "it was replaced while it was being examined";

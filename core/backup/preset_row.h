@@ -23,6 +23,7 @@ struct hb_preset_archive {
     bool sealed_here;    /* and this installation has sealed them */
     bool other_installation; /* has sealed those that stand beside it */
     struct hb_facts facts;
+    bool unproved; /* it is sealed, and nothing in it shows that this installation has made it */
     bool has_origin;
     struct hb_origin origin;
 };
