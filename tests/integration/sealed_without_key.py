@@ -48,6 +48,24 @@ class Reading(sealed.Case):
         self.assert_same_tree(self.home, self.import_from(self.dir / "a.zip.toy"), directory_times=False)
 
 
+class InTheHome(sealed.Case):
+    def test_archives_of_a_preset_are_not_stored(self):
+        config = self.configure(sealed.NO_KEY, "in.ini", f"[preset:in]\ndirectory = {self.home}/in\nkeep = 9\n")
+        made = [self.summary(self.run_with(config, "--json", "backup", "--preset", "in")) for _ in range(3)]
+        self.assertEqual(len({row["files"] for row in made}), 1, [row["files"] for row in made])
+        for path in (self.home / "in").glob("*.toy.facts"):
+            path.unlink()
+        done = self.run_with(config, "--json", "backup", "--preset", "in")
+        self.assertEqual(self.summary(done)["files"], made[0]["files"] + 3, "nothing tells that they are ours")
+        self.assertIn("is sealed, and cannot be opened here", str(self.summary(done)["notes"]))
+
+    def test_those_of_others_are_stored_and_named(self):
+        (self.home / "mine.zip.toy").write_bytes(self.seal().read_bytes())
+        row = self.summary(self.run_with(self.public, "--json", "backup", "-o", self.dir / "b.zip"))
+        self.assertEqual([note["path"] for note in row["notes"]], ["mine.zip.toy"])
+        self.assertIn(b"mine.zip.toy", self.run_with(self.config, "list", self.dir / "b.zip.toy").stdout)
+
+
 class Retention(sealed.Case):
     def make(self, config, preset="kept", **keywords):
         return self.summary(self.run_with(config, "--json", "backup", "--preset", preset, **keywords))
