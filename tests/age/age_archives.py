@@ -113,7 +113,12 @@ class Archives(hb.Case):
             for archive in (old, new):
                 self.hbcore("verify", archive)
                 self.assertEqual(self.hbcore("cat", archive, "read-only.txt").stdout, b"fixed")
-            self.assert_mentions(self.hbcore("list", strange, expect=1), "cannot be opened here", "nor does any section")
+            self.assert_mentions(self.hbcore("list", strange, expect=1), "cannot be opened here", "; nor by ",
+                                 "[transform:words]", "[transform:keys]")
+            gone = "".join(order).replace(str(self.key), str(self.dir / "gone"))
+            self.config = self.write_config("[format:zip]\n" + gone)
+            self.assert_mentions(self.hbcore("list", new, expect=1), f"{self.dir}/gone: cannot be opened: No such file")
+            self.config = self.write_config("[format:zip]\n" + "".join(order))
             self.hbcore("verify", strange, expect=3)
 
     def test_nobody_to_seal_for(self):
