@@ -107,13 +107,14 @@ static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
     HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
     bool of_preset = hb_own_archive(own, walk->path, walk->level->path_bytes);
     enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, path);
-    if (own_archive == HB_OWN_SHUT)
+    if (own_archive == HB_OWN_SHUT) {
         hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
                       "is sealed, and cannot be opened here: it is stored as any file, also if it "
                       "is an archive of this home; let archives lie outside the home, or make "
                       "them by a preset");
-    if (own_archive == HB_OWN_NOT || own_archive == HB_OWN_SHUT ||
-        (own_archive == HB_OWN_BY_PLACE && !of_preset))
+        return false;
+    }
+    if (own_archive == HB_OWN_NOT || (own_archive == HB_OWN_BY_PLACE && !of_preset))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "is an archive of this home");
     if (!of_preset || own_archive == HB_OWN_BY_PLACE)
