@@ -51,6 +51,8 @@ static char *state_of(const struct hb_preset_archive *row)
     if (row->kept.whose == HB_HOME_OTHERS)
         return home == NULL ? hb_copy_text("of another home")
                             : hb_text("of another home: %s", home);
+    if (row->unproved && row->kept.whose == HB_HOME_UNKNOWN)
+        return hb_copy_text("nothing in it shows that it was made here");
     switch (hb_looks_complete(row)) {
     case HB_YES:
         return hb_copy_text("complete");

@@ -270,9 +270,15 @@ static int on_confirm(void *context, const struct hb_archive *archive,
 static int on_before(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
-    return command->options->backup_first
-               ? hb_way_back(&command->session->run, &command->way_back, error)
-               : HB_OK;
+    bool sealed = false;
+    if (!command->options->backup_first)
+        return HB_OK;
+    int status = hb_way_back(&command->session->run, &command->way_back, &sealed, error);
+    if (command->way_back != NULL && command->sealed != NULL && !sealed)
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "the safety backup is not sealed, though the archive is that was imported; "
+                      "to have it sealed, set seal in [backup], or backup-preset in [import]");
+    return status;
 }
 
 /* ---- the summary --------------------------------------------------------------------------- */

@@ -67,6 +67,8 @@ static const char *word_of(const struct prune_command *command, const struct hb_
         return "would be removed";
     if (row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
         return "stays: it is not an archive";
+    if (row->unproved && row->kept.fate == HB_STAYS_UNKNOWN)
+        return "stays: nothing in it shows that it was made here";
     return words[row->kept.fate];
 }
 

@@ -203,6 +203,12 @@ static void print_head(FILE *out, const struct hb_schedule *schedule)
         schedule->preset, schedule->times.told);
     if (schedule->system)
         fputs("# It runs as root: ~ in the configuration is root's home then.\n#\n", out);
+    if (schedule->sealed)
+        fputs("# Its archives are sealed: both checks end with 3 each time where the secret key is "
+              "not\n"
+              "# configured, or where there are databases and no stage-dir in [backup] for copies "
+              "of them.\n#\n",
+              out);
 }
 
 static void print_commands(FILE *out, const struct hb_printed *printed)
@@ -286,6 +292,7 @@ static int run(struct hb_session *session)
     HB_AUTO_FREE char *home = NULL;
     HB_AUTO_FREE char *program = find_program();
     int status = hb_preset_find(session->config, schedule.preset, &preset, &session->error);
+    schedule.sealed = status == HB_OK && *preset.seal != '\0' && strcmp(preset.seal, "none") != 0;
     hb_preset_clear(&preset);
     if (status != HB_OK)
         return HB_EXIT_USAGE;

@@ -147,13 +147,15 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
 {
     size_t unknown = count(archives, HB_STAYS_UNKNOWN);
     for (size_t i = 0; i < archives->count; i++) {
-        const struct hb_kept *row = &archives->rows[i].kept;
-        if (!archives->rows[i].no_archive || row->fate != HB_STAYS_UNKNOWN)
+        const struct hb_preset_archive *row = &archives->rows[i];
+        if (row->kept.fate != HB_STAYS_UNKNOWN || !(row->no_archive || row->unproved))
             continue;
-        unknown--;
-        hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
-                      "%s/%s: stays, because it is not an archive, though its name is that of one",
-                      archives->directory, row->name);
+        unknown -= row->no_archive;
+        hb_report_add(&session->run.report, HB_FOUND_NOTE, "", "%s/%s: stays, because %s",
+                      archives->directory, row->kept.name,
+                      row->no_archive
+                          ? "it is not an archive, though its name is that of one"
+                          : "it is sealed, and nothing in it shows that it was made here");
     }
     if (unknown == 0)
         return;

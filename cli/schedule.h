@@ -19,6 +19,7 @@ struct hb_schedule {
     const char *on_failure;
     const char *made_by; /* the command line that prints it */
     bool system;
+    bool sealed; /* its archives are */
     struct hb_times times;
 };
 

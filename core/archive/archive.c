@@ -346,6 +346,8 @@ static int read_trailer(struct hb_archive *archive, struct hb_error *error)
         return hb_instance_error(archive->format, status, archive->shown, error);
     hb_trailer_clear(&archive->trailer);
     status = took_trailer(archive, hb_trailer_take(data, bytes, &archive->trailer, error), error);
+    archive->proved = archive->prove_with != NULL && archive->has_trailer &&
+                      hb_trailer_is_sealed(data, bytes, archive->prove_with);
     hb_trailer_forget_reuse(&archive->trailer);
     return status;
 }

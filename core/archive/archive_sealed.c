@@ -10,6 +10,8 @@
 
 enum { HEAD_BYTES = 4096 };
 
+#define SHUT ", and cannot be opened here"
+
 /* ---- which one ------------------------------------------------------------------------------- */
 
 /* A format's magic bytes at the start. No transform's are the same: hbcore/transform.h. */
@@ -86,7 +88,7 @@ static int look_at_length(struct hb_archive *archive, struct hb_error *error)
         hb_error_set(error, HB_STATUS_FATAL,
                      "it is cut off, or longer than it was: nothing that was sealed as a whole has "
                      "this length");
-    return fail(archive, archive->shut ? ", and cannot be opened here" : "", error);
+    return fail(archive, archive->shut ? SHUT : "", error);
 }
 
 static int open_with(struct hb_archive *archive, struct hb_transform *transform,
@@ -140,12 +142,25 @@ static void forget(struct hb_archive *archive, bool untold)
     archive->untold = untold;
 }
 
+/* "; nor by NAME: why", behind what was said of the others. Caller frees. */
+static char *and_why(const struct hb_archive *archive, char *before, const struct hb_error *error)
+{
+    const char *why = strstr(error->text, SHUT ": ");
+    char *both = before == NULL || why == NULL
+                     ? hb_copy_text(error->text)
+                     : hb_text("%s; nor by %s: %s", before, hb_archive_seal_name(archive),
+                               why + strlen(SHUT ": "));
+    free(before);
+    return both;
+}
+
 /* Several sections may name the same plugin, with different keys: each is asked. */
 int hb_archive_unseal(struct hb_archive *archive, struct hb_error *error)
 {
     struct hb_chosen_list transforms;
     int status = HB_OK;
-    bool untold = archive->untold, others = false;
+    bool untold = archive->untold;
+    HB_AUTO_FREE char *whys = NULL; /* of each: any may be the one that should have opened it */
     if (begins_like_format(archive))
         return HB_OK;
     hb_chosen_list(archive->run->config, HB_KIND_TRANSFORM, &transforms);
@@ -154,16 +169,16 @@ int hb_archive_unseal(struct hb_archive *archive, struct hb_error *error)
     while (choice != NULL) {
         status = open_by(archive, choice, error);
         choice = hb_transform_of(&transforms, choice, archive->head, archive->head_bytes);
+        if (archive->shut)
+            whys = and_why(archive, whys, error);
         if (choice == NULL || !archive->shut || status == HB_STATUS_CANCELLED)
             break;
         forget(archive, untold);
-        others = true;
     }
-    if (others && archive->shut) { /* what the last one said is no more than what it said */
-        struct hb_error why = *error;
-        hb_error_set(error, HB_STATUS_FATAL, "%s; nor does any section before it open it",
-                     why.text);
-        hb_error_hint(error, "%s", why.hint);
+    if (archive->shut && status != HB_STATUS_CANCELLED) {
+        struct hb_error last = *error;
+        hb_error_set(error, HB_STATUS_FATAL, "%s", whys);
+        hb_error_hint(error, "%s", last.hint);
     }
     hb_chosen_list_clear(&transforms);
     return status;

@@ -56,6 +56,8 @@ struct hb_archive {
     struct hb_catalog catalog;
     struct hb_trailer trailer;
     bool has_trailer;
+    const unsigned char *prove_with; /* the key of an installation, for `proved`; or NULL */
+    bool proved;                     /* the trailer was sealed with that key */
     bool later_trailer; /* there is one, of a later version, which cannot be read here */
     /*
      * Something other than the archive was the reason of a failure (it cannot be read now, a limit,

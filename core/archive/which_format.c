@@ -2,6 +2,7 @@
 #include "archive/which_format.h"
 
 #include "archive/archive_input.h"
+#include "archive/archive_sealed.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include "host/instance.h"
@@ -148,6 +149,24 @@ static bool has_to_be_copied(const struct hb_archive *archive)
     return false;
 }
 
+/* What is sealed twice was sealed by hand: an archive is sealed once. */
+static int not_known(const struct hb_archive *archive, struct hb_error *error)
+{
+    struct hb_chosen_list transforms;
+    const char *seal = hb_archive_seal_name(archive);
+    hb_chosen_list(archive->run->config, HB_KIND_TRANSFORM, &transforms);
+    bool twice = seal != NULL &&
+                 hb_transform_of(&transforms, NULL, archive->head, archive->head_bytes) != NULL;
+    hb_chosen_list_clear(&transforms);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: %s%s%snot an archive in a known format",
+                 archive->shown, seal == NULL ? "" : "sealed by ", seal == NULL ? "" : seal,
+                 seal == NULL ? "" : ", opens, and what is in it is ");
+    hb_error_hint(error, "%s",
+                  twice ? "it is sealed once more: take one seal off, and name what comes out"
+                        : "`hbcore plugins list` shows the formats; --format NAME chooses one");
+    return HB_STATUS_FATAL;
+}
+
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error)
 {
     const struct hb_chosen *rival;
@@ -171,9 +190,7 @@ int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *e
         return HB_STATUS_NOMATCH;
     archive->untold |= unsure;
     archive->no_archive = !unsure;
-    hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive in a known format", archive->shown);
-    hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
-    return HB_STATUS_FATAL;
+    return not_known(archive, error);
 }
 
 int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)

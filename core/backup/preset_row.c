@@ -6,7 +6,10 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/url.h"
+#include "files/io.h"
+#include "files/state_key.h"
 #include "store/local.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,6 +57,16 @@ void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const c
     set_reason(&row->kept.why, path, why);
 }
 
+/*
+ * That it opens tells nothing of who has made it: for that a public key is enough, and the id of
+ * the home is in the facts, for all to read. What is not sealed is believed as whoever may write to
+ * the directory is.
+ */
+static bool is_sealed(const struct hb_archive *archive)
+{
+    return archive->opener != NULL;
+}
+
 /* The archive was opened; the trailer says whose it is, or nothing does. */
 static void take_origin(struct hb_run *run, const struct hb_home_id *id, const char *path,
                         struct hb_archive *archive, struct hb_preset_archive *row)
@@ -79,6 +92,11 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
     } else {
         row->kept.whose = whose_by_place(run, id, path, &row->status);
     }
+    row->unproved = is_sealed(archive) && !archive->proved;
+    if (row->unproved && row->kept.whose == HB_HOME_OURS)
+        row->kept.whose = whose_by_place(run, id, path, &row->status);
+    if (row->kept.whose == HB_HOME_UNKNOWN) /* any number could stand there */
+        row->kept.when.sequence = row->origin.sequence = 0;
     if (archive->has_trailer && hb_trailer_incomplete(trailer))
         row->kept.complete = HB_NO;
 }
@@ -88,8 +106,14 @@ bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_
 {
     struct hb_error error = {0};
     *status = hb_archive_open_file(run, path, NULL, archive, &error);
+    struct hb_state_key key = {.known = false};
+    if (*status == HB_OK && !all && is_sealed(archive))
+        hb_state_key_find(false, &key);
+    archive->prove_with = key.known ? key.key : NULL;
     if (*status == HB_OK)
         *status = all ? hb_archive_list(archive, &error) : hb_archive_read_trailer(archive, &error);
+    archive->prove_with = NULL;
+    hb_state_key_clear(&key);
     const char *why = NULL;
     if (hb_archive_is_open(archive) && !hb_archive_has_version(archive, row->version))
         why = "it was replaced while it was being examined";
@@ -139,12 +163,42 @@ static void read_file(struct hb_run *run, const struct hb_home_id *id, const cha
     row->kept.why = row->damage = NULL;
 }
 
+static int64_t read_start(const char *path, void *data, size_t most)
+{
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -1 : hb_read_all_at(fd, data, most, 0);
+}
+
+/* With a public key alone the facts beside an archive of a preset speak for it (preset_facts.h). */
+static bool facts_say_ours(const struct hb_home_id *id, const char *path,
+                           const struct hb_preset_archive *row)
+{
+    unsigned char text[HB_FACTS_MOST + 1], start[HB_FACTS_HEAD], head[HB_FACTS_HASH];
+    struct hb_facts facts;
+    struct hb_state_key key;
+    HB_AUTO_FREE char *beside = hb_text("%s%s", path, HB_FACTS_SUFFIX);
+    int64_t bytes = read_start(beside, text, sizeof text);
+    if (bytes <= 0 || !hb_facts_parse(text, (size_t)bytes, &facts))
+        return false;
+    hb_state_key_find(false, &key);
+    bool ours = key.known && hb_facts_are_sealed(text, (size_t)bytes, "", key.key);
+    hb_state_key_clear(&key);
+    int64_t got = read_start(path, start, sizeof start);
+    if (!ours || got < 0 || !hb_home_id_is(id, facts.home) ||
+        facts.length != (uint64_t)row->status.st_size)
+        return false;
+    hb_facts_head(start, (size_t)got, head);
+    return memcmp(head, facts.head, sizeof head) == 0;
+}
+
 enum hb_own_archive hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id,
                                       const char *path)
 {
     struct hb_preset_archive row;
     read_file(run, id, path, &row);
     hb_origin_clear(&row.origin);
+    if (row.shut)
+        return facts_say_ours(id, path, &row) ? HB_OWN_BY_TRAILER : HB_OWN_SHUT;
     if (row.kept.whose != HB_HOME_OURS || row.no_archive)
         return HB_OWN_NOT;
     return row.has_origin ? HB_OWN_BY_TRAILER : HB_OWN_BY_PLACE;

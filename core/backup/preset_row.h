@@ -23,6 +23,7 @@ struct hb_preset_archive {
     bool sealed_here;    /* and this installation has sealed them */
     bool other_installation; /* has sealed those that stand beside it */
     struct hb_facts facts;
+    bool unproved; /* it is sealed, and nothing in it shows that this installation has made it */
     bool has_origin;
     struct hb_origin origin;
 };
@@ -53,6 +54,7 @@ void hb_row_clear(struct hb_preset_archive *row);
 
 enum hb_own_archive {
     HB_OWN_NOT,       /* of another home, no archive at all, or unknown */
+    HB_OWN_SHUT,      /* unknown, because it is sealed and cannot be opened here */
     HB_OWN_BY_PLACE,  /* it does not say of which home it is, but lies below this one */
     HB_OWN_BY_TRAILER /* it says that it is this home's */
 };

@@ -87,7 +87,8 @@ static bool is_own_facts(struct hb_walk *walk, const struct hb_seen *seen)
         return false;
     HB_AUTO_FREE char *archive =
         hb_text("%s/%.*s", walk->run->home.path, (int)(strlen(walk->path) - suffix), walk->path);
-    return hb_preset_is_ours(walk->run, walk->request->id, archive) != HB_OWN_NOT;
+    enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, archive);
+    return own_archive != HB_OWN_NOT && own_archive != HB_OWN_SHUT;
 }
 
 /*
@@ -95,7 +96,7 @@ static bool is_own_facts(struct hb_walk *walk, const struct hb_seen *seen)
  * it is one as it is for prune; elsewhere, made with -o, only if its trailer names this home. A
  * note tells of each that nobody would expect: somebody may have put it there to be kept. One that
  * is another home's, or of which nothing can be told now, is a file like others; so is what only
- * has the name of an archive.
+ * has the name of an archive. A sealed one, for which no key is here, is told of by its facts.
  */
 static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
 {
@@ -106,6 +107,13 @@ static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
     HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
     bool of_preset = hb_own_archive(own, walk->path, walk->level->path_bytes);
     enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, path);
+    if (own_archive == HB_OWN_SHUT) {
+        hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                      "is sealed, and cannot be opened here: it is stored as any file, also if it "
+                      "is an archive of this home; let archives lie outside the home, or make "
+                      "them by a preset");
+        return false;
+    }
     if (own_archive == HB_OWN_NOT || (own_archive == HB_OWN_BY_PLACE && !of_preset))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "is an archive of this home");

@@ -24,6 +24,14 @@ static int refuse_incomplete(const struct hb_run *run, const char *archive, stru
     return HB_STATUS_FATAL;
 }
 
+/* Plain copies that lay on a disk, and the like. */
+static void take_over_notes(struct hb_report *report, const struct hb_report *of, size_t end)
+{
+    for (size_t i = 0; i < end; i++)
+        if (of->findings[i].kind == HB_FOUND_NOTE && *of->findings[i].path == '\0')
+            hb_report_add(report, HB_FOUND_NOTE, "", "%s", of->findings[i].reason);
+}
+
 /* What hooks had to say about the archive belongs to what is said of the import. */
 static void take_over(struct hb_report *report, const struct hb_report *of, size_t first)
 {
@@ -45,7 +53,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
 }
 
 /* Nothing is pruned: what would go might be the archive that is imported. */
-static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
+static int archive_home(struct hb_run *import, struct hb_run *run, char **path, bool *sealed,
                         struct hb_error *error)
 {
     const char *preset = hb_config_import(run->config)->backup_preset;
@@ -59,6 +67,9 @@ static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
                               import->home.path, strerror(-result));
     if (status == HB_OK)
         status = hb_preset_backup(&backup, error);
+    *sealed = backup.sealing.section != NULL;
+    if (status == HB_OK && *sealed)
+        take_over_notes(&import->report, &run->report, backup.hooks_findings);
     if (status == HB_OK)
         take_over(&import->report, &run->report, backup.hooks_findings);
     if (backup.incomplete)
@@ -69,7 +80,7 @@ static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
     return status;
 }
 
-int hb_way_back(struct hb_run *run, char **path, struct hb_error *error)
+int hb_way_back(struct hb_run *run, char **path, bool *sealed, struct hb_error *error)
 {
     struct hb_run own; /* that of the import is in the middle of things */
     *path = NULL;
@@ -77,7 +88,7 @@ int hb_way_back(struct hb_run *run, char **path, struct hb_error *error)
     own.log = run->log;
     own.log_level = run->log_level;
     own.progress = run->progress;
-    int status = archive_home(run, &own, path, error);
+    int status = archive_home(run, &own, path, sealed, error);
     hb_run_clear(&own);
     return status;
 }

@@ -8,9 +8,9 @@
 /*
  * As [import] backup-preset says. `run`: of the import; its home is open and locked, and its report
  * takes what hooks have to say about the archive. HB_OK and its path (NULL: there was nothing to be
- * archived; caller frees). HB_STATUS_CANCELLED, HB_STATUS_FATAL: there is no archive, or an
- * incomplete one, and nothing may be replaced.
+ * archived; caller frees), *sealed: whether it is. HB_STATUS_CANCELLED, HB_STATUS_FATAL: there is
+ * no archive, or an incomplete one, and nothing may be replaced.
  */
-int hb_way_back(struct hb_run *run, char **path, struct hb_error *error);
+int hb_way_back(struct hb_run *run, char **path, bool *sealed, struct hb_error *error);
 
 #endif

@@ -80,7 +80,11 @@ static bool check_paths(const struct hb_host *host, const struct hb_settings *se
     bool well = true;
     for (size_t i = 0; i < count_setting(settings, which); i++) {
         const char *path = settings->values[which]->list[i];
-        if (*path != '/' && strncmp(path, "~/", 2) != 0)
+        if (strncmp(path, "AGE-SECRET-KEY-", strlen("AGE-SECRET-KEY-")) == 0)
+            well = wrong(host, settings, which,
+                         "a secret key stands there: write it into a file, and name that; and make "
+                         "a new one, if others could read this");
+        else if (*path != '/' && strncmp(path, "~/", 2) != 0)
             well = wrong(host, settings, which, "a path of it does not begin with / or ~/");
     }
     return well;

@@ -113,8 +113,30 @@ class Archives(hb.Case):
             for archive in (old, new):
                 self.hbcore("verify", archive)
                 self.assertEqual(self.hbcore("cat", archive, "read-only.txt").stdout, b"fixed")
-            self.assert_mentions(self.hbcore("list", strange, expect=1), "cannot be opened here", "nor does any section")
+            self.assert_mentions(self.hbcore("list", strange, expect=1), "cannot be opened here", "; nor by ",
+                                 "[transform:words]", "[transform:keys]")
+            gone = "".join(order).replace(str(self.key), str(self.dir / "gone"))
+            self.config = self.write_config("[format:zip]\n" + gone)
+            self.assert_mentions(self.hbcore("list", new, expect=1), f"{self.dir}/gone: cannot be opened: No such file")
+            self.config = self.write_config("[format:zip]\n" + "".join(order))
             self.hbcore("verify", strange, expect=3)
+
+    def test_what_is_sealed_and_is_no_archive(self):
+        once, twice = self.dir / "text.zip.age", self.dir / "twice.zip.age"
+        hb.write(self.dir / "text", b"some text\n")
+        self.tool("age", "-r", self.public, "-o", once, self.dir / "text")
+        self.tool("age", "-r", self.public, "-o", twice, once)
+        self.configure(f"identity = {self.key}")
+        for path, hint in ((once, "plugins list"), (twice, "sealed once more")):
+            self.assert_mentions(self.hbcore("verify", path, expect=1), "sealed by age, opens, and what is in it is not an "
+                                 "archive in a known format", hint)
+
+    def test_a_secret_key_in_place_of_its_file(self):
+        secret = self.key.read_text().splitlines()[-1]
+        self.configure(f"identity = {secret}")
+        done = self.hbcore("config", "check", expect=2)
+        self.assert_mentions(done, "a secret key stands there")
+        self.assertNotIn(secret, (done.stdout + done.stderr).decode())
 
     def test_nobody_to_seal_for(self):
         self.configure(f"identity = {self.key}")

@@ -55,6 +55,13 @@ class Schedule(hb.Case):
                                      f"[preset:nightly]\ndirectory = {self.dir}/archives\n[preset:a.b]\n[preset:-x]\n")
         self.config = self.ini
 
+    def test_it_says_what_the_checks_of_a_sealed_preset_need(self):
+        for seal, told in (("age", True), ("none", False)):
+            ini = self.write_config(self.ini.read_text() + f"[preset:shut]\nseal = {seal}\n", f"{seal}.ini")
+            for more in ((), ("--cron",)):
+                text = self.hbcore("--config", ini, "schedule", *more, "shut").stdout
+                self.assertEqual(b"stage-dir" in text, told, text)
+
     def files(self, *words, **keywords):
         """By name, and what to type."""
         done = json.loads(self.hbcore("--json", *words, **keywords).stdout)

@@ -145,6 +145,22 @@ class Names(sealed.Case):
         self.assertTrue(done["way_back"].endswith(".zip.toy"), done)
         self.assertTrue(pathlib.Path(done["way_back"]).read_bytes().startswith(b"toy-sealed"))
 
+    def test_a_way_back_that_is_not_sealed_is_named(self):
+        archive = self.seal()
+        for seal, told in (("none", True), ("toy", False)):
+            target = self.make_home("target-" + seal)
+            done = self.summary(self.hbcore("--json", "--home", target, "--set", f"backup.directory={self.dir}", "--set",
+                                            f"backup.seal={seal}", "import", "--backup-first", "--force", archive))
+            self.assertEqual("the safety backup is not sealed" in str(done["notes"]), told, done["notes"])
+
+    def test_copies_for_a_sealed_way_back_are_said_to_be_plain(self):
+        archive = self.seal()
+        target = self.make_home("target")
+        self.make_database(target / "own.db", rows=10)
+        done = self.summary(self.hbcore("--json", "--home", target, "--set", f"backup.directory={self.dir}", "--set",
+                                        "content:sqlite-snap.snapshot=copy", "import", "--backup-first", "--force", archive))
+        self.assertIn("copies that are not sealed", str(done["notes"]))
+
     def test_a_transform_that_is_not_there(self):
         self.assert_mentions(self.hbcore("backup", "--seal", "tey", "-o", self.dir / "x", expect=2), "tey", "did you mean 'toy'")
         self.assert_mentions(self.hbcore("--set", "backup.seal=tey", "config", "check", expect=2), "[backup] seal")

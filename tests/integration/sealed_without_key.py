@@ -48,6 +48,24 @@ class Reading(sealed.Case):
         self.assert_same_tree(self.home, self.import_from(self.dir / "a.zip.toy"), directory_times=False)
 
 
+class InTheHome(sealed.Case):
+    def test_archives_of_a_preset_are_not_stored(self):
+        config = self.configure(sealed.NO_KEY, "in.ini", f"[preset:in]\ndirectory = {self.home}/in\nkeep = 9\n")
+        made = [self.summary(self.run_with(config, "--json", "backup", "--preset", "in")) for _ in range(3)]
+        self.assertEqual(len({row["files"] for row in made}), 1, [row["files"] for row in made])
+        for path in (self.home / "in").glob("*.toy.facts"):
+            path.unlink()
+        done = self.run_with(config, "--json", "backup", "--preset", "in")
+        self.assertEqual(self.summary(done)["files"], made[0]["files"] + 3, "nothing tells that they are ours")
+        self.assertIn("is sealed, and cannot be opened here", str(self.summary(done)["notes"]))
+
+    def test_those_of_others_are_stored_and_named(self):
+        (self.home / "mine.zip.toy").write_bytes(self.seal().read_bytes())
+        row = self.summary(self.run_with(self.public, "--json", "backup", "-o", self.dir / "b.zip"))
+        self.assertEqual([note["path"] for note in row["notes"]], ["mine.zip.toy"])
+        self.assertIn(b"mine.zip.toy", self.run_with(self.config, "list", self.dir / "b.zip.toy").stdout)
+
+
 class Retention(sealed.Case):
     def make(self, config, preset="kept", **keywords):
         return self.summary(self.run_with(config, "--json", "backup", "--preset", preset, **keywords))
@@ -109,6 +127,29 @@ class Retention(sealed.Case):
         other.mkdir()
         made = self.make(self.public, env={"XDG_STATE_HOME": str(other)})
         self.assertEqual((made["removed"], len(self.names())), (0, 3), made)
+
+    def test_one_that_somebody_else_has_sealed_for_us_takes_no_place(self):
+        """For that the public key is enough, and the home's id, which stands in the facts."""
+        for _ in range(2):
+            self.make(self.config)
+        hb.write(self.home / "config.yaml", "not ours\n")
+        strangers = self.fresh("strangers")
+        strangers.mkdir()
+        theirs = self.seal("theirs.zip", env={"XDG_STATE_HOME": str(strangers)})
+        hb.write(self.home / "config.yaml", "ours\n")
+        theirs.rename(self.dir / "kept" / "kept-2099-01-01-000000.zip.toy")
+        listed = self.run_with(self.config, "--json", "prune", "--dry-run").stdout
+        self.assertEqual((listed.count(b'"fate":"kept"'), listed.count(b'"fate":"unknown"')), (2, 1), listed)
+        for command in ("prune", "--dry-run"), ("archives", "kept"):
+            done = self.run_with(self.config, *command)
+            self.assertIn(b"nothing in it shows that it was made here", done.stdout)
+        self.assertNotEqual(self.run_with(self.config, "cat", "latest", "config.yaml", "--preset", "kept").stdout,
+                            b"not ours\n")
+        made = self.make(self.config)
+        self.assertEqual((made["removed"], len(self.names())), (1, 3), made)
+        self.assert_mentions(self.run_with(self.config, "backup", "--preset", "kept"), "nothing in it shows", "--adopt")
+        self.run_with(self.config, "prune", "--preset", "kept", "--adopt")
+        self.assertEqual(len(self.names()), 2, "who says that they are his gets them pruned")
 
     def test_an_incomplete_one_lets_nothing_go(self):
         keywords = self.somebody_else(self.dir)
