@@ -360,7 +360,7 @@ class Commands(hb.Case):
         archive = self.backup(self.home)
         for arguments in (["bakup"], [], ["backup", "--no-such-option"], ["backup", "extra"],
                           ["import"], ["import", archive, "extra"], ["cat", archive],
-                          ["list"], ["verify"], ["plugins", "shw"], ["config", "chck"],
+                          ["list", archive, "extra"], ["verify"], ["plugins", "shw"], ["config", "chck"],
                           ["--no-such-option", "backup"], ["backup", "-o"]):
             with self.subTest(arguments=arguments):
                 done = self.hbcore("--home", self.home, *arguments, expect=2)
@@ -493,7 +493,7 @@ class Commands(hb.Case):
         done = self.hbcore("--set", "filter:zzz.patterns=x", "config", "check", expect=2)
         self.assert_mentions(done, "--set filter:zzz.patterns=… plugins list` shows")
         done = self.hbcore("--home", self.home, "backup", "--preset", "nope", expect=2)
-        self.assert_mentions(done, "pre-update, pre-migration, nightly, pre-import")
+        self.assert_mentions(done, "pre-update, pre-migration, nightly, manual, pre-import")
         done = self.hbcore("--config", self.write_config("[format:zip]\n"), "--home", self.home, "prune")
         self.assertEqual(done.stdout, b"There are no presets: nothing to remove.\n")
 
