@@ -6,9 +6,8 @@
 #include <string.h>
 
 enum {
-    AHEAD = 4,          /* blocks that are announced */
-    INDEX_BLOCKS = 256, /* an index lies behind the last so many begin, as a rule */
-    MOST_GUESSES = 2    /* what is sealed is opened at its end first */
+    AHEAD = 4,         /* blocks that are announced */
+    INDEX_BLOCKS = 256 /* an index lies behind the last so many begin, as a rule */
 };
 
 enum state { BLOCK_EMPTY, BLOCK_COMING, BLOCK_THERE };
@@ -76,14 +75,16 @@ static struct block *find_oldest(struct hb_blocks *blocks)
 
 /*
  * With the lock: what will be read soon, if it goes on as it did, this block included. How many
- * blocks. What is read first, near the end, is an index, and then all of it.
+ * blocks. What is read first, near the end, is an index, and then all of it; of what is sealed the
+ * last block is opened before that.
  */
 static uint64_t look_ahead(struct hb_blocks *blocks, uint64_t number, uint64_t *first)
 {
     uint64_t end = number + 1 + AHEAD, last = blocks->opened->object.bytes / HB_BLOCK_BYTES;
     bool in_order = number > 0 && find(blocks, number - 1) != NULL;
+    bool again = blocks->guesses == 1 && blocks->announced > last; /* the first was its end alone */
     bool index =
-        !in_order && blocks->guesses < MOST_GUESSES && number > 0 && number + INDEX_BLOCKS > last;
+        !in_order && (blocks->guesses == 0 || again) && number > 0 && number + INDEX_BLOCKS > last;
     bool known = blocks->announced > number && blocks->announced <= end;
     blocks->guesses += index;
     *first = known ? blocks->announced : number;
