@@ -129,7 +129,7 @@ class Reuse(hb.Case):
 
     def without_contents(self, path):
         """The section has a type that nobody knows; sealed with the key of this installation."""
-        data = pathlib.Path(path).read_bytes()
+        data = hb.first_form(pathlib.Path(path).read_bytes())
         trailer = hb.Trailer(data)
         at = trailer.start + 8
         while data[at] != CONTENTS:
@@ -159,7 +159,7 @@ class Reuse(hb.Case):
         """Whoever changes one cannot have it taken over into the next archive."""
         for kind in FORMATS:
             path = pathlib.Path(self.backup(kind)["archive"])
-            data = path.read_bytes()
+            data = hb.first_form(path.read_bytes())
             trailer = hb.Trailer(data)
             at = trailer.start + 8
             while data[at] != CONTENTS:

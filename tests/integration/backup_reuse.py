@@ -109,6 +109,7 @@ class Reuse(hb.Case):
     def without_trailer(self, data):
         """What other readers see of an archive: all but the host's block and the places behind it."""
         if self.form == "zip":
+            data = hb.first_form(data)
             end = data.rindex(b"PK\5\6")
             size, start = struct.unpack_from("<LL", data, end + 12)
             length = struct.unpack_from("<Q", data, start - 16)[0]
@@ -370,7 +371,7 @@ class Reuse(hb.Case):
     def test_an_index_that_was_changed(self):
         """Every byte in front of the seal is sealed: here with checksums as they have to be."""
         self.make()
-        good = self.archive.read_bytes()
+        good = hb.first_form(self.archive.read_bytes())
         trailer = hb.Trailer(good)
         end = trailer.at - trailer.start
         for offset in (end - 1, end - 200, end + 60):

@@ -202,7 +202,7 @@ class Forged(OtherHomes):
 
     def forge(self, good, evil):
         """evil, whose changed part claims to be what it is in good."""
-        good, evil = bytearray(good.read_bytes()), bytearray(evil.read_bytes())
+        good, evil = (bytearray(hb.first_form(path.read_bytes())) for path in (good, evil))
         start, length, _ = self.trailer_of(good)
         true = bytes(good[start:start + length])
         start, length, checksum = self.trailer_of(evil)
