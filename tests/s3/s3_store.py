@@ -53,6 +53,17 @@ class Store(s3case.Case):
         self.run_it("backup", "-o", "s3://bucket/a.zip")
         self.assertEqual([request.split()[0] for request in self.requests() if not request.startswith("GET")], ["PUT"])
 
+    def test_archives_are_one_listing_and_a_small_read_each(self):
+        nights = 4
+        for _ in range(nights):
+            self.run_it("--set", "preset:nightly.keep-daily=9", "--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+        self.front.arm()
+        found = json.loads(self.run_it("--json", "archives", "nightly").stdout.splitlines()[-1])
+        self.assertEqual(found["complete_archives"], nights)
+        listings = [request for request in self.requests() if "?list-type" in request]
+        self.assertEqual((len(listings), len(self.requests())), (1, 1 + nights), self.requests())
+        self.assertTrue(all(request.endswith(".facts") for request in self.requests() if request not in listings))
+
     def test_presets(self):
         self.make_large(s3case.COPIED)
         self.make_old()
