@@ -58,7 +58,8 @@ static void put_incomplete(const struct hb_archives_page *page, const struct hb_
 static void put_figures(const struct hb_archives_page *page, const struct hb_looked *looked,
                         const struct hb_gist *newest)
 {
-    char size[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES], stamp[HB_PAGE_TIME], number[HB_PAGE_NUMBER];
+    char size[HB_HUMAN_BYTES], size_of_newest[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES],
+        stamp[HB_PAGE_TIME], number[HB_PAGE_NUMBER];
     uint64_t bytes = 0, complete = 0;
     int64_t last = 0;
     for (size_t i = 0; i < looked->archives->count; i++) {
@@ -78,7 +79,10 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
            last == 0 ? "" : hb_page_stamp(last, stamp));
     HB_AUTO_FREE char *whole = hb_text("%" PRIu64 " of them complete", complete);
     figure(page->out, "Archives", hb_page_number(looked->archives->count, number), whole);
-    figure(page->out, "Together", hb_human_bytes(bytes, size), "on the disk or in the store");
+    HB_AUTO_FREE char *of_newest =
+        hb_text("the newest: %s",
+                hb_human_bytes((uint64_t)looked->archives->rows[0].status.st_size, size_of_newest));
+    figure(page->out, "Together", hb_human_bytes(bytes, size), of_newest);
     put_incomplete(page, looked);
     if (newest->verified > 0)
         figure(page->out, "Last verified", hb_page_day(newest->verified, stamp),
@@ -233,8 +237,8 @@ void hb_archives_page_add(struct hb_archives_page *page, const struct hb_looked 
                                 ? looked->directory
                                 : looked->archives->directory;
     page->places++;
-    hb_page_put(page->out, "place", "name", looked->preset == NULL ? "Archives" : looked->preset,
-                "directory", directory, NULL);
+    hb_page_put(page->out, "place", "name", looked->preset == NULL ? directory : looked->preset,
+                "directory", looked->preset == NULL ? "" : directory, NULL);
     if (looked->problem != NULL) {
         hb_page_put(page->out, "problem", "why", looked->problem, NULL);
     } else if (looked->archives->count == 0) {

@@ -59,14 +59,15 @@ static void put_cell(FILE *out, const struct hb_tile *tile, const struct directo
     const char *more = !compared         ? ""
                        : !directory->was ? "new"
                                          : hb_page_change(directory->then, directory->now, change);
-    HB_AUTO_FREE char *said =
-        hb_text("%s%s%s", hb_human_bytes(directory->now, size), *more == '\0' ? "" : "  ", more);
-    HB_AUTO_FREE char *title = hb_text("%s: %s", directory->name, said);
-    /* Words only where there is room for some of them, on a telephone, too. */
-    bool named = tile->width >= 18 && tile->height >= 16;
+    hb_human_bytes(directory->now, size);
+    HB_AUTO_FREE char *title =
+        hb_text("%s: %s%s%s", directory->name, size, *more == '\0' ? "" : ", ", more);
+    /* Words only where there is room for some of them; on a telephone only where there is more. */
+    bool named = tile->width >= 11 && tile->height >= 16;
     hb_page_put(out, named ? "named-cell" : "cell", "x", x, "y", y, "width", width, "height",
-                height, "class", class_of(directory, compared), "title", title, "name",
-                directory->name, "size", said, NULL);
+                height, "class", class_of(directory, compared), "title", title, "words",
+                tile->width >= 21 ? "words" : "wide", "name", directory->name, "size", size,
+                "change", more, NULL);
 }
 
 static void put_map(FILE *out, const struct directory *directories, size_t count, bool compared)
