@@ -74,15 +74,17 @@ static void take_told(struct hb_gist *content, const struct hb_archive *archive)
     }
 }
 
-/* False: it cannot be read. Nobody is told: the list says what is wrong with it. */
-static bool read_one(struct hb_run *run, const char *path, struct hb_gist *content)
+/* False: it cannot be read. Nobody is told why: that is what verify does. */
+static bool read_one(struct hb_run *run, const char *path, bool has_trailer,
+                     struct hb_gist *content)
 {
     struct hb_archive archive = {.fd = -1};
     struct hb_error ignored = {0};
     int status = hb_archive_open_file(run, path, NULL, &archive, &ignored);
     if (status == HB_OK)
         status = hb_archive_list(&archive, &ignored);
-    if (status == HB_OK) {
+    /* A file of zeros is an empty tar, too. */
+    if (status == HB_OK && (archive.has_trailer || !has_trailer)) {
         content->known = true;
         take_tops(content, &archive.catalog);
         take_told(content, &archive);
@@ -105,9 +107,9 @@ int hb_gist_read(struct hb_run *run, const struct hb_preset_archives *archives, 
         if (row->kept.whose != HB_HOME_OURS || row->no_archive || row->damage != NULL)
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
-        tries++;
         content->number = number;
-        if (read_one(run, path, content))
+        content->passed = tries++;
+        if (read_one(run, path, row->sealed_here || row->has_origin, content))
             return HB_OK;
         if (hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;

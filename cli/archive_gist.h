@@ -23,6 +23,7 @@ struct hb_told {
 struct hb_gist {
     bool known;
     size_t number;       /* the row that was read */
+    size_t passed;       /* so many were tried before, and cannot be read */
     char *host;          /* or NULL */
     struct hb_top *tops; /* by name */
     size_t top_count;

@@ -215,6 +215,7 @@ static void put_place(const struct hb_archives_page *page, const struct hb_looke
 {
     struct hb_gist newest = {.known = false}, oldest = {.known = false};
     struct hb_run *run = &page->session->run;
+    char passed[HB_PAGE_NUMBER];
     int status = hb_gist_read(run, looked->archives, false, &newest);
     if (status == HB_OK && newest.known)
         status = hb_gist_read(run, looked->archives, true, &oldest);
@@ -222,6 +223,8 @@ static void put_place(const struct hb_archives_page *page, const struct hb_looke
         hb_gist_clear(&oldest);
     put_figures(page, looked, &newest);
     put_timeline(page, looked);
+    if (newest.known && newest.passed > 0)
+        hb_page_put(page->out, "passed", "count", hb_page_number(newest.passed, passed), NULL);
     if (newest.known)
         hb_page_put_content(page->out, looked, &newest, &oldest);
     else
