@@ -8,12 +8,20 @@
 #include <inttypes.h>
 #include <time.h>
 
+/* -1: it does not say. */
+static double seconds_of(int64_t started, int64_t ended)
+{
+    return started > 0 && ended >= started ? (double)(ended - started) / 1e9 : -1;
+}
+
 struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row)
 {
     if (row->sealed_here && row->facts_fit)
         return (struct hb_archive_facts){.known = true,
                                          .counted = true,
                                          .started = row->facts.started / 1000000000,
+                                         .seconds =
+                                             seconds_of(row->facts.started, row->facts.ended),
                                          .files = row->facts.files,
                                          .bytes = row->facts.bytes,
                                          .databases = row->facts.databases,
@@ -21,9 +29,11 @@ struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row)
     if (row->has_origin)
         return (struct hb_archive_facts){.known = true,
                                          .started = row->origin.started / 1000000000,
+                                         .seconds =
+                                             seconds_of(row->origin.started, row->origin.ended),
                                          .files = row->origin.files,
                                          .bytes = row->origin.bytes};
-    return (struct hb_archive_facts){.known = false};
+    return (struct hb_archive_facts){.known = false, .seconds = -1};
 }
 
 const char *hb_archive_whose(const struct hb_preset_archive *row)
@@ -37,8 +47,7 @@ const char *hb_archive_whose(const struct hb_preset_archive *row)
 
 /* ---- for people ---------------------------------------------------------------------------- */
 
-/* Complete, or why not. Caller frees. */
-static char *state_of(const struct hb_preset_archive *row)
+char *hb_archive_state(const struct hb_preset_archive *row)
 {
     struct hb_archive_facts facts = hb_archive_facts(row);
     HB_AUTO_FREE char *home = hb_home_of_archive(row);
@@ -65,8 +74,7 @@ static char *state_of(const struct hb_preset_archive *row)
     }
 }
 
-/* Against the one before it of this home: "+3 %". Caller frees. */
-static char *change_of(const struct hb_preset_archives *archives, size_t number)
+char *hb_archive_change(const struct hb_preset_archives *archives, size_t number)
 {
     double own = (double)archives->rows[number].status.st_size;
     for (size_t i = number + 1; i < archives->count; i++) {
@@ -93,8 +101,8 @@ static void row_for_people(FILE *out, const struct hb_looked *looked, size_t num
         snprintf(files, sizeof files, "%" PRIu64, facts.files);
     if (facts.counted)
         snprintf(databases, sizeof databases, "%" PRIu64, facts.databases);
-    HB_AUTO_FREE char *state = state_of(row);
-    HB_AUTO_FREE char *change = change_of(looked->archives, number);
+    HB_AUTO_FREE char *state = hb_archive_state(row);
+    HB_AUTO_FREE char *change = hb_archive_change(looked->archives, number);
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     fprintf(out, "%4zu  %-16s %7s %10s %8s %9s %9s  %s: %s\n", number + 1, stamp, age,
             hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases, name,

@@ -15,6 +15,7 @@ struct hb_archive_facts {
     bool known;      /* files and bytes; started, if it is not 0 */
     bool counted;    /* databases and reasons, too: by facts of this installation */
     int64_t started; /* seconds since 1970 */
+    double seconds;  /* that it took; below 0: unknown */
     uint64_t files, bytes, databases, reasons;
 };
 
@@ -22,6 +23,11 @@ struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row);
 
 /* "this", "other", "unknown" or "untold". */
 const char *hb_archive_whose(const struct hb_preset_archive *row);
+
+/* Complete, or why not. Caller frees. */
+char *hb_archive_state(const struct hb_preset_archive *row);
+/* Its size against the one before it of this home: "+3 %". Caller frees. */
+char *hb_archive_change(const struct hb_preset_archives *archives, size_t number);
 
 void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now);
 

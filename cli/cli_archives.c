@@ -2,6 +2,7 @@
 /* hbcore archives: which archives there are, how old and how good. */
 #include "cli_archives.h"
 
+#include "archives_page.h"
 #include "archives_table.h"
 #include "backup/look.h"
 #include "base/human.h"
@@ -20,6 +21,7 @@
 struct archives_options {
     const char *max_age;
     bool prometheus;
+    const char *html;
 };
 
 #define AT(member) offsetof(struct archives_options, member)
@@ -31,6 +33,8 @@ static const struct hb_cli_option table[] = {
      .takes = HB_TAKES_TEXT, .offset = AT(max_age)},
     {"prometheus", 0, NULL, "print metrics in the text format of Prometheus",
      .offset = AT(prometheus)},
+    {"html", 0, "FILE", "write a page for a browser; - for standard output", .takes = HB_TAKES_TEXT,
+     .offset = AT(html), .values = HB_VALUES_FILES},
     {0},
 };
 
@@ -45,9 +49,10 @@ struct archives_command {
     const struct archives_options *options;
     int64_t max_age; /* seconds; 0: any */
     int64_t now;
+    struct hb_archives_page *page; /* or NULL */
     uint64_t archives, complete;
-    bool too_old;     /* of one of the places */
-    bool unreachable; /* one of them cannot be listed */
+    bool too_old; /* of one of the places */
+    bool failed;  /* one of them cannot be listed, or the page cannot be written */
 };
 
 /* ---- what is said -------------------------------------------------------------------------- */
@@ -74,17 +79,23 @@ static void tell_program(const struct archives_command *command, const struct hb
 }
 
 /* The first one is why the command fails; the others are told at once. */
+static void tell_failure(struct archives_command *command, const struct hb_error *error)
+{
+    if (command->failed)
+        hb_cli_complain(command->session->cli, error);
+    else
+        command->session->error = *error;
+    command->failed = true;
+}
+
 static void tell_problem(struct archives_command *command, const struct hb_looked *looked)
 {
-    struct hb_error other = {0};
-    struct hb_error *error = command->unreachable ? &other : &command->session->error;
+    struct hb_error error = {0};
     if (looked->preset != NULL)
-        hb_error_set(error, HB_STATUS_FATAL, "[preset:%s]: %s", looked->preset, looked->problem);
+        hb_error_set(&error, HB_STATUS_FATAL, "[preset:%s]: %s", looked->preset, looked->problem);
     else
-        hb_error_set(error, HB_STATUS_FATAL, "%s", looked->problem);
-    if (command->unreachable)
-        hb_cli_complain(command->session->cli, &other);
-    command->unreachable = true;
+        hb_error_set(&error, HB_STATUS_FATAL, "%s", looked->problem);
+    tell_failure(command, &error);
 }
 
 /* The youngest that is complete and this home's; NULL: none. A time to come is none. */
@@ -139,6 +150,8 @@ static void on_looked(void *context, const struct hb_looked *looked)
 {
     struct archives_command *command = context;
     const struct hb_cli *cli = command->session->cli;
+    if (command->page != NULL)
+        hb_archives_page_add(command->page, looked);
     if (looked->problem != NULL) {
         tell_problem(command, looked);
         return;
@@ -153,7 +166,7 @@ static void on_looked(void *context, const struct hb_looked *looked)
     judge_age(command, looked);
     if (command->options->prometheus)
         hb_archives_metrics(cli->out, looked, newest_complete(command, looked));
-    else if (!cli->json && !cli->quiet)
+    else if (command->page == NULL && !cli->json && !cli->quiet)
         hb_archives_table(cli->out, looked, command->now);
 }
 
@@ -161,7 +174,7 @@ static void print_summary(const struct archives_command *command)
 {
     struct hb_session *session = command->session;
     json_t *object = NULL;
-    if (session->cli->json && command->unreachable)
+    if (session->cli->json && command->failed)
         return; /* its last line is the error */
     if (session->cli->json) {
         object = hb_session_summary(session, "archives");
@@ -207,6 +220,12 @@ static int check(const struct hb_cli *cli, const void *given)
         return hb_cli_usage(cli, "archives", "--max-age takes a number and s, m, h or d: 26h");
     if (options->prometheus && cli->json)
         return hb_cli_usage(cli, "archives", "--prometheus and --json do not go together");
+    if (options->html != NULL && *options->html == '\0')
+        return hb_cli_usage(cli, "archives", "--html takes the name of a file, or -");
+    if (options->html != NULL && options->prometheus)
+        return hb_cli_usage(cli, "archives", "--html and --prometheus do not go together");
+    if (options->html != NULL && strcmp(options->html, "-") == 0 && cli->json)
+        return hb_cli_usage(cli, "archives", "--html - and --json both go to standard output");
     return 0;
 }
 
@@ -218,7 +237,8 @@ static int look(struct archives_command *command)
     int status = HB_OK;
     if (session->arguments[0] == NULL) {
         status = hb_look(&request, &session->error);
-        if (status == HB_OK && hb_config_next_preset(session->config, NULL) == NULL)
+        if (status == HB_OK && command->page == NULL &&
+            hb_config_next_preset(session->config, NULL) == NULL)
             hb_session_say(session, "There are no presets: name a directory, or a URL.\n");
     }
     for (char **place = session->arguments; *place != NULL && status == HB_OK; place++) {
@@ -228,14 +248,44 @@ static int look(struct archives_command *command)
     return status;
 }
 
-int hb_archives_run(struct hb_session *session, const char *max_age, bool prometheus)
+static void tell_page(const struct hb_session *session, const char *path, uint64_t archives)
 {
-    struct archives_options options = {max_age, prometheus};
-    struct archives_command command = {.session = session, .options = &options, .now = time(NULL)};
-    if (max_age != NULL)
-        parse_age(max_age, &command.max_age);
+    HB_AUTO_FREE char *shown = hb_printable(path);
+    hb_session_say(session, "%s: a page of %" PRIu64 " archive%s\n", shown, archives,
+                   hb_plural(archives));
+}
+
+/* With a page around it, if one is wanted. */
+static int look_and_write(struct archives_command *command)
+{
+    struct hb_session *session = command->session;
+    const char *path = command->options->html;
+    struct hb_archives_page page;
+    if (path == NULL)
+        return look(command);
+    if (!hb_archives_page_begin(&page, session, command->now))
+        return HB_STATUS_FATAL;
+    command->page = &page;
+    int status = look(command);
+    command->page = NULL;
+    if (status == HB_OK) {
+        struct hb_error error = {0};
+        if (hb_archives_page_end(&page, path, &error) != HB_OK)
+            tell_failure(command, &error);
+        else if (strcmp(path, "-") != 0)
+            tell_page(session, path, page.archives);
+    }
+    hb_archives_page_clear(&page);
+    return status;
+}
+
+static int run_with(struct hb_session *session, const struct archives_options *options)
+{
+    struct archives_command command = {.session = session, .options = options, .now = time(NULL)};
+    if (options->max_age != NULL)
+        parse_age(options->max_age, &command.max_age);
     int code = hb_session_open_home(session, true, false);
-    int status = code == 0 ? look(&command) : HB_OK;
+    int status = code == 0 ? look_and_write(&command) : HB_OK;
     if (code == 0 && status == HB_STATUS_FATAL)
         code = HB_EXIT_USAGE; /* there is no such preset */
     else if (code == 0 && status != HB_OK)
@@ -243,15 +293,20 @@ int hb_archives_run(struct hb_session *session, const char *max_age, bool promet
     if (code == 0) {
         hb_report_sort(&session->run.report);
         print_summary(&command);
-        code = command.unreachable ? HB_EXIT_FAILED : command.too_old ? HB_EXIT_INCOMPLETE : 0;
+        code = command.failed ? HB_EXIT_FAILED : command.too_old ? HB_EXIT_INCOMPLETE : 0;
     }
     return code;
 }
 
+int hb_archives_run(struct hb_session *session)
+{
+    static const struct archives_options none;
+    return run_with(session, &none);
+}
+
 static int run(struct hb_session *session)
 {
-    const struct archives_options *options = session->options;
-    return hb_archives_run(session, options->max_age, options->prometheus);
+    return run_with(session, session->options);
 }
 
 static const struct hb_form form = {.arguments = "[PRESET|DIRECTORY|URL...]", .run = run};

@@ -5,6 +5,6 @@
 #include "session.h"
 
 /* The command `archives`, also where it is typed as `list` without an archive. The exit code. */
-int hb_archives_run(struct hb_session *session, const char *max_age, bool prometheus);
+int hb_archives_run(struct hb_session *session);
 
 #endif

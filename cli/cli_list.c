@@ -123,7 +123,7 @@ static int list(struct hb_reading *reading)
 
 static int run(struct hb_session *session)
 {
-    return session->arguments[0] == NULL ? hb_archives_run(session, NULL, false)
+    return session->arguments[0] == NULL ? hb_archives_run(session)
                                          : hb_reading_run(session, "list", list, NULL);
 }
 

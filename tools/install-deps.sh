@@ -4,11 +4,12 @@
 #
 #   tools/install-deps.sh run     to build it and to run it
 #   tools/install-deps.sh test    that, and what the tests and checks need
+#   tools/install-deps.sh full    that, and what only tools/test.sh --full uses
 #   tools/install-deps.sh bench   the first, and the programs that bench/run.py compares with
 set -euo pipefail
 
 usage() {
-    echo "usage: ${0##*/} run|test|bench" >&2
+    echo "usage: ${0##*/} run|test|full|bench" >&2
     exit 2
 }
 
@@ -30,6 +31,7 @@ test_set=(
     redis-server=redis-server redis-tools=redis-cli
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr
 )
+full_set=(chromium=chromium)
 bench_set=(
     python3=python3 zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar tar=tar zstd=zstd
     pigz=pigz restic=restic borgbackup=borg libeatmydata1 valgrind=valgrind
@@ -59,6 +61,7 @@ as_root() {
 case $1 in
 run) wanted=("${run_set[@]}") ;;
 test) wanted=("${run_set[@]}" "${test_set[@]}") ;;
+full) wanted=("${run_set[@]}" "${test_set[@]}" "${full_set[@]}") ;;
 bench) wanted=("${run_set[@]}" "${bench_set[@]}") ;;
 *) usage ;;
 esac

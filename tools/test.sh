@@ -78,7 +78,11 @@ run_tests() {
     return "$status"
 }
 
-tools/install-deps.sh test
+if [ "${HBCORE_FULL:-}" = 1 ]; then
+    tools/install-deps.sh full
+else
+    tools/install-deps.sh test
+fi
 step "format" check_format
 step "shellcheck" check_scripts
 step "cppcheck" check_cppcheck

@@ -222,6 +222,18 @@ void hb_sample_remember(struct hb_archive *archive, const struct hb_sample *samp
         not_remembered(archive, strerror(error));
 }
 
+int64_t hb_sample_last(const struct hb_archive *archive)
+{
+    char name[20];
+    HB_AUTO_FREE char *why = NULL;
+    HB_AUTO_CLOSE int directory = hb_state_directory_open(false, &why);
+    json_t *state = directory < 0 ? json_object() : read_state(directory);
+    name_of(key_of(archive), name);
+    int64_t read = json_integer_value(json_object_get(json_object_get(state, name), "read"));
+    json_decref(state);
+    return read;
+}
+
 void hb_sample_clear(struct hb_sample *sample)
 {
     free(sample->wanted);

@@ -24,6 +24,8 @@ struct hb_sample {
 void hb_sample_choose(struct hb_archive *archive, unsigned percent, struct hb_sample *sample);
 /* They were read. */
 void hb_sample_remember(struct hb_archive *archive, const struct hb_sample *sample);
+/* When a sample of it was read last, in seconds since 1970; 0: unknown. The archive is listed. */
+int64_t hb_sample_last(const struct hb_archive *archive);
 void hb_sample_clear(struct hb_sample *sample);
 
 #endif
