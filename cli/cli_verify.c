@@ -8,11 +8,14 @@
 #include "commands.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "import/drill.h"
 #include "import/verify.h"
 #include "reading.h"
 #include "restore/pending.h"
 #include "summary.h"
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct hb_cli_option table[] = {
     HB_READING_ROWS,
@@ -20,6 +23,10 @@ static const struct hb_cli_option table[] = {
      "of the contents, read only so many percent, by chance; those\n"
      "first that were not read for longest",
      .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, sample)},
+    {"restore", 0, NULL,
+     "a drill: restore all of it into a directory of its own,\n"
+     "compare every file, remove it again",
+     .offset = offsetof(struct hb_reading_options, restore)},
     {0}};
 
 /* "5%" or "5"; 0: it is no such thing. */
@@ -41,6 +48,8 @@ static unsigned sample_of(const struct hb_session *session)
 static int check(const struct hb_cli *cli, const void *of)
 {
     const struct hb_reading_options *options = of;
+    if (options->sample != NULL && options->restore)
+        return hb_cli_usage(cli, "verify", "--sample and --restore do not go together");
     return options->sample == NULL || percent_of(options->sample) > 0
                ? 0
                : hb_cli_usage(cli, "verify", "--sample takes a whole number from 1%% to 100%%");
@@ -58,6 +67,47 @@ static void print_facts(const struct hb_cli *cli, const char *text)
     }
     fputs("\n", cli->out);
     json_decref(facts);
+}
+
+static void print_contents(const struct hb_session *session)
+{
+    const struct hb_cli *cli = session->cli;
+    const struct hb_report *report = &session->run.report;
+    for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
+        const struct hb_content_finding *content = &report->contents[i];
+        HB_AUTO_FREE char *name = hb_printable(content->path);
+        fprintf(cli->out, "  %s: %s", name,
+                content->soundness == HB_SOUNDNESS_SOUND     ? "sound"
+                : content->soundness == HB_SOUNDNESS_UNSOUND ? "NOT SOUND"
+                : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
+                                                             : "not checked in full");
+        print_facts(cli, content->facts);
+    }
+}
+
+static void print_drilled(const struct hb_reading *reading, const struct hb_drilled *drilled)
+{
+    const struct hb_session *session = reading->session;
+    char size[24];
+    if (session->cli->json) {
+        json_t *object = hb_session_summary(session, "verify");
+        hb_json_name(object, "archive", reading->path);
+        hb_json_name(object, "format", reading->archive.choice->section->label);
+        hb_json_name_or_null(object, "sealed", hb_archive_seal_name(&reading->archive));
+        hb_json_add(object, "{s:I, s:I, s:b, s:I, s:I}", "files", (json_int_t)drilled->files,
+                    "bytes", (json_int_t)drilled->bytes, "restored", true, "all_files",
+                    (json_int_t)drilled->all_files, "different", (json_int_t)drilled->different);
+        hb_session_print_summary(session, object);
+        return;
+    }
+    session->cli->skipped = "Warnings: files that were not restored";
+    HB_AUTO_FREE char *path = hb_printable(reading->path);
+    hb_summary_status(session, "Restore ok", "Restore DOUBTFUL",
+                      "%s: %" PRIu64 " of %" PRIu64 " file%s, %s, restored and compared", path,
+                      drilled->files, drilled->all_files, hb_plural(drilled->all_files),
+                      hb_human_bytes(drilled->bytes, size));
+    print_contents(session);
+    hb_summary_information(session->cli, session->cli->out, &session->run.report);
 }
 
 static void print_verified(const struct hb_reading *reading, const struct hb_verified *verified)
@@ -96,16 +146,7 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
                           "%s: %" PRIu64 " file%s, %s read back", path, verified->files,
                           hb_plural(verified->files), hb_human_bytes(verified->bytes, size));
-    for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
-        const struct hb_content_finding *content = &report->contents[i];
-        HB_AUTO_FREE char *name = hb_printable(content->path);
-        fprintf(cli->out, "  %s: %s", name,
-                content->soundness == HB_SOUNDNESS_SOUND     ? "sound"
-                : content->soundness == HB_SOUNDNESS_UNSOUND ? "NOT SOUND"
-                : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
-                                                             : "not checked in full");
-        print_facts(cli, content->facts);
-    }
+    print_contents(session);
     hb_summary_information(cli, cli->out, report);
 }
 
@@ -159,6 +200,46 @@ static int verify(struct hb_reading *reading)
     return hb_session_code(session);
 }
 
+/* ---- a drill ------------------------------------------------------------------------------- */
+
+static void on_begin(void *context, uint64_t files, uint64_t bytes)
+{
+    hb_session_start_progress(context, "unpacked", files, bytes);
+}
+
+/* Where copies of contents go, if that is set; else where temporary files go. Caller frees. */
+static char *drill_directory(const struct hb_session *session)
+{
+    const char *chosen = hb_config_backup(session->config)->stage_dir;
+    const char *temporary = getenv("TMPDIR");
+    if (*chosen != '\0')
+        return hb_expand_path(chosen);
+    return hb_copy_text(temporary == NULL || *temporary != '/' ? "/tmp" : temporary);
+}
+
+static int drill(struct hb_reading *reading)
+{
+    struct hb_session *session = reading->session;
+    const struct hb_reading_options *options = session->options;
+    struct hb_drilled drilled;
+    HB_AUTO_FREE char *directory = drill_directory(session);
+    const struct hb_drill_request request = {
+        .archive = &reading->archive,
+        .path = reading->path,
+        .format = options->format,
+        .directory = directory,
+        .begin = on_begin,
+        .context = session,
+    };
+    int status = hb_drill(&request, &drilled, &session->error);
+    hb_session_end_progress(session);
+    hb_report_sort(&session->run.report);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    print_drilled(reading, &drilled);
+    return drilled.different > 0 ? HB_EXIT_INCOMPLETE : hb_session_code(session);
+}
+
 /* Its header and its length are right, or it would be damaged. More takes the key. */
 static int verify_shut(struct hb_reading *reading)
 {
@@ -175,7 +256,8 @@ static int verify_shut(struct hb_reading *reading)
 
 static int run(struct hb_session *session)
 {
-    return hb_reading_run(session, "verify", verify, verify_shut);
+    const struct hb_reading_options *options = session->options;
+    return hb_reading_run(session, "verify", options->restore ? drill : verify, verify_shut);
 }
 
 static const struct hb_form form = {
@@ -185,12 +267,15 @@ const struct hb_command hb_command_verify = {
     .name = "verify",
     .summary = "read an archive back in full",
     .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
-             "databases are checked as databases: sound, NOT SOUND, or cannot tell.",
+             "databases are checked as databases: sound, NOT SOUND, or cannot tell.\n"
+             "With --restore all of it is imported into a new directory below [backup] stage-dir,\n"
+             "else $TMPDIR, else /tmp, which nobody else can read and which is removed again.",
     .end =
         "Exit status: 0 undamaged, 1 damaged, or nothing that can be imported, 3 undamaged, but\n"
         "marked as incomplete, or with something in it that an import would leave out, that is\n"
         "doubtful, or that could not be checked: all of it, where it is sealed and the key is "
-        "missing.",
+        "missing;\n"
+        "with --restore also, where something that was restored differs.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -10,7 +10,8 @@
 struct hb_reading_options {
     const char *format, *preset;
     bool detailed;      /* of list alone */
-    const char *sample; /* of verify alone */
+    const char *sample; /* of verify alone, */
+    bool restore;       /* and this */
 };
 
 /* --format, --preset */

@@ -19,7 +19,7 @@ static const char *const names[] = {
 static const char *const jobs[][7] = {
     [HB_JOB_BACKUP] = {"--wait", "600", "backup", "--preset"},
     [HB_JOB_SAMPLE] = {"verify", "latest", "--sample", "5%", "--preset"},
-    [HB_JOB_DRILL] = {"verify", "latest", "--preset"},
+    [HB_JOB_DRILL] = {"verify", "latest", "--restore", "--preset"},
 };
 
 const char *hb_job_title(enum hb_job job)

@@ -67,6 +67,7 @@ class Lines(hb.Case):
         self.run_json("list", archive)
         self.run_json("verify", archive)
         self.run_json("verify", archive, "--sample", "50%")
+        self.run_json("verify", archive, "--restore")
         self.run_json("cat", archive, "config.yaml")
         target = self.dir / "target"
         hb.write(target / "config.yaml", "old\n")
@@ -163,7 +164,7 @@ class Lines(hb.Case):
         for path in schemas.SCHEMAS.glob("*.json"):
             schemas.jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
         optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"},
-                    "summary": {"sample", "all_files", "all_bytes"}}
+                    "summary": {"sample", "all_files", "all_bytes", "restored", "different"}}
         for (kind, command), rows in self.seen.items():
             for row in {id(row): row for row in sorted(rows, key=len)[::len(rows) - 1 or 1]}.values():
                 with self.subTest(kind=kind, command=command):
