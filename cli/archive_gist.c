@@ -83,7 +83,7 @@ static bool read_one(struct hb_run *run, const char *path, bool has_trailer,
     int status = hb_archive_open_file(run, path, NULL, &archive, &ignored);
     if (status == HB_OK)
         status = hb_archive_list(&archive, &ignored);
-    /* A file of zeros is an empty tar, too. */
+    /* Nothing at all says that it is an archive, as with zeros alone. */
     if (status == HB_OK && (archive.has_trailer || !has_trailer)) {
         content->known = true;
         take_tops(content, &archive.catalog);
