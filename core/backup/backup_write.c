@@ -241,6 +241,7 @@ static struct hb_origin origin_of(const struct writing *writing, char *host, siz
         .directories = writing->result->directories,
         .bytes = writing->result->bytes,
         .sequence = request->sequence,
+        .shrunk = writing->result->guarded.shrunk,
     };
     if (gethostname(host, host_bytes) != 0)
         host[0] = '\0';
@@ -267,6 +268,8 @@ static int finish_archive(struct writing *writing)
     char host[HOST_NAME_MAX + 1] = "";
     HB_AUTO_FREE unsigned char *block = NULL;
     size_t block_bytes = 0;
+    hb_guard(writing->request->guard, writing->request->before, writing->result->files,
+             writing->result->bytes, &writing->result->guarded);
     struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
     forget_entries(writing);
     /* Sources that are still being closed may have something to say. */

@@ -7,6 +7,7 @@
 #ifndef HB_PRESET_NEXT_H
 #define HB_PRESET_NEXT_H
 
+#include "backup/guard.h"
 #include "backup/preset.h"
 #include "backup/preset_archives.h"
 
@@ -15,6 +16,7 @@ struct hb_preset_next {
     uint64_t sequence;
     char stamp[HB_STAMP_BYTES];
     char *previous; /* path, or NULL */
+    struct hb_before before;
 };
 
 /*
