@@ -145,7 +145,7 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
-    hb_json_add(object, "{s:b}", "shrunk", result->guarded.shrunk == HB_SHRUNK_YES);
+    hb_json_add(object, "{s:b}", "shrunk", result->shrink.shrunk == HB_SHRUNK_YES);
     json_not_kept(object, &command->session->run.not_kept);
     hb_choice_json(object, &command->choice);
     hb_preset_report_json(object, &backup->archives);
@@ -188,7 +188,7 @@ static void print_status(const struct backup_command *command)
 {
     HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
     hb_summary_status(command->session, "Backup complete",
-                      command->backup.result.guarded.shrunk == HB_SHRUNK_YES &&
+                      command->backup.result.shrink.shrunk == HB_SHRUNK_YES &&
                               !command->backup.incomplete
                           ? "Backup complete, but SHRUNK"
                           : "Backup INCOMPLETE",

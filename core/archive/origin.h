@@ -27,7 +27,7 @@
 enum { HB_SEAL_BYTES = 32, HB_STAMP_BYTES = 24 };
 
 /*
- * Has it far less than the one before? What that means, and why it matters: backup/guard.h. An
+ * Has it far less than the one before? What that means, and why it matters: backup/shrink.h. An
  * archive that does not say has not.
  */
 enum hb_shrunk {

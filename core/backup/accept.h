@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accepts an archive that is marked as shrunk (guard.h): retention goes on again. */
+/* Accepts an archive that is marked as shrunk (shrink.h): retention goes on again. */
 #ifndef HB_ACCEPT_H
 #define HB_ACCEPT_H
 

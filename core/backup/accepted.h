@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which archives that are marked as shrunk (guard.h) somebody has accepted with `prune --accept`.
+ * Which archives that are marked as shrunk (shrink.h) somebody has accepted with `prune --accept`.
  * An archive does not change once it is made, and in many stores cannot: so that stands in a file
  * of this installation, wherever the archive lies, and holds for good:
  *

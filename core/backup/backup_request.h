@@ -3,8 +3,8 @@
 #ifndef HB_BACKUP_REQUEST_H
 #define HB_BACKUP_REQUEST_H
 
-#include "backup/guard.h"
 #include "backup/publish.h"
+#include "backup/shrink.h"
 #include "base/choice.h"
 #include "files/home_id.h"
 #include "host/format.h"
@@ -24,7 +24,8 @@ struct hb_backup_request {
     const char *stamp;     /* the latest time that names there were made of, this one's included */
     bool facts;            /* they stand beside it (archive/facts.h) */
     bool remember;         /* a later backup may take units over from this archive */
-    const struct hb_preset_settings *guard; /* what hb_guard() goes by; NULL: nothing is guarded */
+    const struct hb_preset_settings
+        *limits; /* what hb_shrink_find() goes by; NULL: nothing is compared */
     const struct hb_before *before;
     const char *previous;     /* path of an archive to take them over from, or NULL */
     bool dry_run;             /* only the plan */
@@ -44,7 +45,7 @@ struct hb_backup_result {
     uint64_t bytes;
     uint64_t archive_bytes;
     uint64_t reused_bytes; /* of `bytes`: what was taken over from the previous archive */
-    struct hb_guarded guarded;
+    struct hb_shrink_result shrink;
     bool unconfirmed; /* it is made, but the store does not give its end back */
     unsigned swept;   /* left-overs of killed runs that were removed */
 };

@@ -56,7 +56,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
     for (size_t i = 0; status == HB_OK && i < backup->archives.count; i++) {
         struct hb_kept *kept = &backup->archives.rows[i].kept; /* one that does not say so itself */
         kept->shrunk |=
-            backup->result.guarded.shrunk != HB_SHRUNK_NO && strcmp(kept->name, made->name) == 0;
+            backup->result.shrink.shrunk != HB_SHRUNK_NO && strcmp(kept->name, made->name) == 0;
     }
     if (status == HB_OK)
         hb_preset_prune(&query, &backup->archives, &keep, made->name, !backup->incomplete, false);
@@ -83,7 +83,7 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
         .stamp = next->stamp,
         .facts = backup->settings.section != NULL && backup->output == NULL,
         .remember = backup->settings.reuse && !backup->destination.stream,
-        .guard = backup->output == NULL ? backup->settings.settings : NULL,
+        .limits = backup->output == NULL ? backup->settings.settings : NULL,
         .before = &next->before,
         .previous = next->previous,
         .dry_run = backup->dry_run,
@@ -115,12 +115,12 @@ static void tell_empty(struct hb_preset_backup *backup)
 /* After the archive: it is complete, and yet exit status 3. */
 static void tell_shrunk(struct hb_preset_backup *backup, const struct hb_before *before)
 {
-    const struct hb_guarded *guarded = &backup->result.guarded;
-    bool is_shrunk = guarded->shrunk == HB_SHRUNK_YES;
-    if (guarded->why != NULL)
+    const struct hb_shrink_result *shrink = &backup->result.shrink;
+    bool is_shrunk = shrink->shrunk == HB_SHRUNK_YES;
+    if (shrink->why != NULL)
         hb_report_add(&backup->run->report, is_shrunk ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
                       "%s: %s%s%s%s%s", backup->destination.path,
-                      is_shrunk ? "the archive has shrunk: " : "", guarded->why,
+                      is_shrunk ? "the archive has shrunk: " : "", shrink->why,
                       before->known ? " (" : "", before->known ? before->name : "",
                       before->known ? ")" : "");
 }
@@ -210,6 +210,6 @@ void hb_preset_backup_clear(struct hb_preset_backup *backup)
     hb_chosen_clear(&backup->sealing);
     hb_chosen_clear(&backup->choice);
     hb_preset_clear(&backup->settings);
-    free(backup->result.guarded.why);
-    backup->result.guarded.why = NULL;
+    free(backup->result.shrink.why);
+    backup->result.shrink.why = NULL;
 }

@@ -35,8 +35,27 @@ static void take_replaced(struct hb_run *run, const struct hb_destination *desti
     next->previous = hb_copy_text(destination->path);
 }
 
-/* guard.h says which one. */
-static void find_before(const struct hb_preset_archives *archives, struct hb_before *before)
+/* The facts beside it say that it has none, or its trailer tells. */
+static void find_counts(struct hb_run *run, const char *path, const struct hb_preset_archive *row,
+                        struct hb_before *before)
+{
+    struct hb_archive archive = {.fd = -1};
+    struct hb_preset_archive fresh = {.version = row->version, .status = row->status};
+    int status;
+    if (row->by_facts && row->facts.databases == 0)
+        return;
+    if (hb_row_look_into(run, path, false, &archive, &status, &fresh) && status == HB_OK &&
+        archive.has_trailer)
+        before->counts = hb_shrink_counts(archive.trailer.annotations);
+    before->counts_untold = before->counts == NULL;
+    hb_archive_close(&archive);
+    free(fresh.kept.why);
+    free(fresh.damage);
+}
+
+/* shrink.h says which one. */
+static void find_before(struct hb_run *run, const struct hb_preset_archives *archives,
+                        struct hb_before *before)
 {
     const struct hb_preset_archive *found = NULL;
     bool sure = false;
@@ -58,6 +77,8 @@ static void find_before(const struct hb_preset_archives *archives, struct hb_bef
                                  .name = hb_copy_text(found->kept.name),
                                  .files = found->origin.files,
                                  .bytes = found->origin.bytes};
+    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, (size_t)(found - archives->rows));
+    find_counts(run, path, found, before);
 }
 
 int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const char *const *suffixes,
@@ -81,7 +102,8 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
     if (status == HB_STATUS_FATAL)
         guess(run, next, error);
     next->before.unreadable = status == HB_STATUS_FATAL;
-    find_before(&archives, &next->before);
+    if (preset->settings != NULL && hb_setting_percent(preset->settings->shrink_limit) > 0)
+        find_before(run, &archives, &next->before);
     if (strcmp(archives.stamp, next->stamp) > 0)
         memcpy(next->stamp, archives.stamp, sizeof next->stamp);
     hb_preset_number_name(preset, archives.stamp, next->sequence, destination);
@@ -104,5 +126,6 @@ void hb_preset_next_clear(struct hb_preset_next *next)
     hb_home_id_clear(&next->id);
     free(next->previous);
     free(next->before.name);
+    json_decref(next->before.counts);
     *next = (struct hb_preset_next){.previous = NULL};
 }

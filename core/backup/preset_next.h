@@ -7,9 +7,9 @@
 #ifndef HB_PRESET_NEXT_H
 #define HB_PRESET_NEXT_H
 
-#include "backup/guard.h"
 #include "backup/preset.h"
 #include "backup/preset_archives.h"
+#include "backup/shrink.h"
 
 struct hb_preset_next {
     struct hb_home_id id;

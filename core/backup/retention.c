@@ -105,7 +105,7 @@ static bool decide_all(struct rule *rule, size_t count)
 }
 
 /* Is one marked as shrunk that is newer than each that is known to be complete and is not? */
-static bool is_guarded(struct rule *rule, size_t count)
+static bool is_held(struct rule *rule, size_t count)
 {
     size_t marked = 0;
     while (marked < count &&
@@ -133,10 +133,10 @@ void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_ke
     for (size_t i = 0; i < count && !rule.found && !keeps_nothing(&rule); i++)
         if (kept_at(&rule, i)->fate == HB_GOES)
             kept_at(&rule, i)->fate = HB_STAYS_NEEDED;
-    bool guarded = is_guarded(&rule, count);
-    for (size_t i = 0; i < count && guarded; i++)
+    bool held = is_held(&rule, count);
+    for (size_t i = 0; i < count && held; i++)
         if (kept_at(&rule, i)->fate == HB_GOES)
-            kept_at(&rule, i)->fate = HB_STAYS_GUARDED;
+            kept_at(&rule, i)->fate = HB_STAYS_HELD;
 }
 
 static int compare(int64_t one, int64_t other)

@@ -2,12 +2,14 @@
 """The guard against silent loss: an archive that has far less than the one before is made, marked and told, and
 while the newest one is marked nothing is removed, whatever the rules, until it is accepted.
 """
+import contextlib
 import datetime
 import json
 import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import unittest
 
 import hb
@@ -73,7 +75,7 @@ class Shrunk(Guarded):
         self.hbcore("verify", "latest~1")
         # Prune goes by the same rule, and so does the next night, which is not compared with the one that is marked.
         rows, summary = self.prune(expect=3)
-        self.assertEqual([row["fate"] for row in rows], ["kept", "kept", "guarded"])
+        self.assertEqual([row["fate"] for row in rows], ["kept", "kept", "held"])
         self.assertEqual((summary["removed"], summary["accepted"]), (0, None))
         self.assertTrue(self.backup(expect=3)["shrunk"])
         self.assertEqual(len(self.names()), 4)
@@ -104,7 +106,7 @@ class Shrunk(Guarded):
         self.assertEqual([row["shrunk"] for row in self.listed()], [True, False, False])
         self.prune(expect=3)
         self.assertEqual(len(self.names()), 3)
-        self.assertEqual([row["fate"] for row in self.prune(expect=3)[0]], ["kept", "kept", "guarded"])
+        self.assertEqual([row["fate"] for row in self.prune(expect=3)[0]], ["kept", "kept", "held"])
 
     def test_what_is_not_marked(self):
         self.backup()
@@ -158,6 +160,37 @@ class Shrunk(Guarded):
         done = self.hbcore("backup", "--preset", "nightly", expect=3)
         self.assertIn(b"bytes: 9,980, before: 20,000", done.stdout + done.stderr)
         self.assertNotIn(b"files: 20, before", done.stdout + done.stderr)
+
+    def database(self, *tables):
+        path = self.home / "state.db"
+        path.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE filler (x)")
+            connection.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
+            for name, rows in tables:
+                connection.execute(f"CREATE TABLE {name} (x)")
+                connection.executemany(f"INSERT INTO {name} VALUES (?)", [(number,) for number in range(rows)])
+            connection.commit()
+
+    def test_rows_of_tables(self):
+        """Files and bytes are as they were, and yet the rows are gone."""
+        content = "[content:sqlite]\nplugin = sqlite-snap\ncount = sessions messages\n"
+        self.configure("keep = 2\n" + GUARD, content)
+        self.database(("sessions", 1200), ("messages", 10))
+        for _ in range(3):  # the last ones take it over
+            self.assertFalse(self.backup()["shrunk"])
+        self.database(("sessions", 312), ("messages", 9))
+        done = self.hbcore("backup", "--preset", "nightly", expect=3)
+        self.assertIn(b"sessions: 312, before: 1,200", done.stdout + done.stderr)
+        self.assertNotIn(b"messages:", done.stdout + done.stderr)
+        self.assertEqual([row["shrunk"] for row in self.listed()], [True, False, False])
+        for facts in self.kept.glob("*.facts"):
+            facts.unlink()
+        self.database(("messages", 10))
+        done = self.hbcore("backup", "--preset", "nightly", expect=3)
+        self.assertIn(b"sessions: 0, before: 1,200", done.stdout + done.stderr)
+        self.database(("sessions", 601), ("messages", 10))
+        self.assertFalse(self.backup()["shrunk"])
 
     def test_empty(self):
         shutil.rmtree(self.home / "data")
