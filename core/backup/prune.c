@@ -58,9 +58,9 @@ static void look_for_doubt(struct prune *prune, const struct hb_preset_archives 
 {
     for (size_t i = 0; i < archives->count; i++) {
         const struct hb_preset_archive *row = &archives->rows[i];
-        prune->result->doubtful |= row->kept.fate == HB_STAYS_UNTOLD ||
-                                   row->kept.fate == HB_STAYS_HELD ||
-                                   (row->kept.fate == HB_GOES && !row->kept.removed);
+        prune->result->doubtful |=
+            row->kept.fate == HB_STAYS_UNTOLD || (row->kept.fate == HB_GOES && !row->kept.removed);
+        prune->result->doubtful |= row->kept.fate == HB_STAYS_HELD;
     }
 }
 
