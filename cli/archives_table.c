@@ -64,7 +64,10 @@ char *hb_archive_state(const struct hb_preset_archive *row)
         return hb_copy_text("nothing in it shows that it was made here");
     switch (hb_looks_complete(row)) {
     case HB_YES:
-        return hb_copy_text("complete");
+        return hb_copy_text(!row->kept.shrunk ? "complete"
+                            : row->origin.shrunk == HB_SHRUNK_UNTOLD
+                                ? "complete, not compared with those before it"
+                                : "complete, but SHRUNK, and not accepted");
     case HB_NO:
         return facts.counted ? hb_text("incomplete: %" PRIu64 " reason%s", facts.reasons,
                                        hb_plural(facts.reasons))
@@ -155,7 +158,7 @@ void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
 {
     HB_AUTO_FREE char *place =
         hb_printable(looked->preset != NULL ? looked->preset : looked->directory);
-    uint64_t ours = 0, complete = 0, bytes = 0;
+    uint64_t ours = 0, complete = 0, shrunk = 0, bytes = 0;
     for (size_t i = 0; i < looked->archives->count; i++) {
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         if (row->kept.whose != HB_HOME_OURS)
@@ -163,9 +166,11 @@ void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
         ours++;
         bytes += (uint64_t)row->status.st_size;
         complete += hb_looks_complete(row) == HB_YES;
+        shrunk += row->kept.shrunk;
     }
     metric(out, "archives", place, ours);
     metric(out, "archives_complete", place, complete);
+    metric(out, "archives_shrunk", place, shrunk);
     metric(out, "archives_bytes", place, bytes);
     if (newest == NULL)
         return;

@@ -75,6 +75,7 @@ static void tell_program(const struct archives_command *command, const struct hb
                 facts.known ? json_integer((json_int_t)facts.bytes) : json_null(), "databases",
                 facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
                 facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
+    hb_json_add(object, "{s:b}", "shrunk", row->kept.shrunk);
     hb_json_line(command->session->cli->out, object);
 }
 

@@ -145,6 +145,7 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
+    hb_json_add(object, "{s:b}", "shrunk", result->shrink.shrunk == HB_SHRUNK_YES);
     json_not_kept(object, &command->session->run.not_kept);
     hb_choice_json(object, &command->choice);
     hb_preset_report_json(object, &backup->archives);
@@ -186,7 +187,12 @@ static void print_made(const struct backup_command *command)
 static void print_status(const struct backup_command *command)
 {
     HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
-    hb_summary_status(command->session, "Backup complete", "Backup INCOMPLETE", "%s", path);
+    hb_summary_status(command->session, "Backup complete",
+                      command->backup.result.shrink.shrunk == HB_SHRUNK_YES &&
+                              !command->backup.incomplete
+                          ? "Backup complete, but SHRUNK"
+                          : "Backup INCOMPLETE",
+                      "%s", path);
     if (!command->session->cli->quiet)
         print_made(command);
 }
@@ -273,6 +279,7 @@ static int back_up(struct backup_command *command)
     }
     if (status == HB_OK) {
         hb_preset_report_unknown(session, &backup->archives, backup->preset);
+        hb_preset_report_shrunk(session, &backup->archives, backup->preset, HB_FOUND_NOTE);
         hb_report_sort(report);
         hb_summary_keep(session->cli, report);
     }

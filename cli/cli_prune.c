@@ -8,12 +8,15 @@
 #include "commands.h"
 #include "complain.h"
 #include "keep_words.h"
+#include "named_archive.h"
 #include "preset_report.h"
 #include "summary.h"
 #include <inttypes.h>
+#include <stdlib.h>
 
 struct prune_options {
     const char *preset;
+    const char *accept;
     bool adopt;
     bool dry_run;
 };
@@ -27,6 +30,11 @@ static const struct hb_cli_option table[] = {
      "from now on, treat archives that do not name their home as\n"
      "this home's; earlier releases made such archives",
      .offset = AT(adopt)},
+    {"accept", 0, "ARCHIVE",
+     "an archive that is marked as shrunk is as it should be:\n"
+     "from now on archives are removed again; a file, a\n"
+     "number, latest, or the mere name",
+     .takes = HB_TAKES_TEXT, .offset = AT(accept)},
     {"dry-run", 0, NULL, "show what would be removed, change nothing", .offset = AT(dry_run)},
     {0},
 };
@@ -43,6 +51,7 @@ struct prune_command {
     const struct prune_options *options;
     json_t *lists; /* of all presets: removed, removed_archives, … */
     struct hb_hooks hooks;
+    char *accept; /* the archive that is accepted; or NULL */
 };
 
 /* ---- what is said -------------------------------------------------------------------------- */
@@ -58,6 +67,7 @@ static const char *word_of(const struct prune_command *command, const struct hb_
         [HB_STAYS_NEEDED] = "stays: no complete one could be read",
         [HB_STAYS_UNTOLD] = "stays: it cannot be identified now",
         [HB_STAYS_UNTIMED] = "stays: when it was made is not known",
+        [HB_STAYS_HELD] = "stays: a newer one has shrunk",
         [HB_STAYS_OTHERS] = "stays: it belongs to another home",
         [HB_STAYS_UNKNOWN] = "stays: it does not name its home",
     };
@@ -83,6 +93,7 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
     hb_json_add(object, "{s:s, s:o, s:I, s:b}", "fate", hb_json_fate(&row->kept), "complete",
                 hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence,
                 "other_installation", row->other_installation);
+    hb_json_add(object, "{s:b}", "shrunk", row->kept.shrunk);
     json_object_set_new(object, "rules", hb_json_rules(row->kept.rules));
     hb_json_line(command->cli->out, object);
 }
@@ -96,13 +107,14 @@ static void tell_people(const struct prune_command *command,
     bool other = row->kept.fate == HB_STAYS_OTHERS && home != NULL;
     HB_AUTO_FREE char *rules =
         row->kept.fate == HB_STAYS_KEPT ? hb_keep_rules(row->kept.rules) : NULL;
-    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s%s\n", name, width - hb_columns(name), "",
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s%s%s\n", name, width - hb_columns(name), "",
             word_of(command, row), rules != NULL ? ": " : "", rules != NULL ? rules : "",
             other ? ", " : "", other ? home : "",
             row->other_installation ? " (of another installation)" : "",
             row->kept.complete == HB_NO && !(row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
                 ? " (incomplete)"
-                : "");
+                : "",
+            row->kept.shrunk ? " (shrunk)" : "");
 }
 
 /* Of the longest name. */
@@ -135,6 +147,7 @@ static void on_pruned(void *context, const struct hb_preset *preset,
             tell_people(command, archives, i, width);
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
+    hb_preset_report_shrunk(command->session, archives, preset->section->label, HB_FOUND_DOUBTFUL);
     hb_preset_report_json(command->lists, archives);
     hb_preset_tell_removed(archives, &command->hooks);
 }
@@ -149,9 +162,15 @@ static void print_summary(const struct prune_command *command, const struct hb_p
         if (result->doubtful)
             hb_json_add(object, "{s:s}", "status", "incomplete");
         json_object_update(object, command->lists);
+        hb_json_name_or_null(object, "accepted", result->accepted);
         hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)result->adopted, "dry_run",
                     command->options->dry_run);
     } else if (!cli->quiet) {
+        HB_AUTO_FREE char *accepted =
+            hb_printable(result->accepted == NULL ? "" : result->accepted);
+        if (result->accepted != NULL)
+            fprintf(cli->out, "%s: %s\n", command->options->dry_run ? "Would accept" : "Accepted",
+                    accepted);
         json_int_t removed = json_integer_value(json_object_get(command->lists, "removed"));
         if (hb_config_next_preset(command->session->config, NULL) == NULL)
             fputs("There are no presets: nothing to remove.\n", cli->out);
@@ -175,6 +194,7 @@ static int prune(struct prune_command *command, struct hb_prune_result *result)
     struct hb_prune_request request = {.run = &session->run,
                                        .preset = options->preset,
                                        .adopt = options->adopt,
+                                       .accept = command->accept,
                                        .dry_run = options->dry_run,
                                        .pruned = on_pruned,
                                        .context = command};
@@ -205,6 +225,7 @@ static int prune_and_tell(struct prune_command *command)
     hb_report_sort(&session->run.report);
     print_summary(command, &result);
     json_decref(command->lists);
+    free(result.accepted);
     if (status != HB_OK || hb_interrupt_signal() != 0)
         return hb_cli_exit_code(status);
     return result.doubtful ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
@@ -221,9 +242,14 @@ static int run(struct hb_session *session)
     if (status != HB_OK || hb_hooks_open(&command.hooks, &session->run, "prune", options->dry_run,
                                          &session->error) != HB_OK)
         return HB_EXIT_USAGE;
-    int code = hb_session_open_home(session, HB_HOME_OUTERMOST, true);
+    int code = options->accept == NULL
+                   ? 0
+                   : hb_archive_named(session, options->accept, options->preset, &command.accept);
+    if (code == 0)
+        code = hb_session_open_home(session, HB_HOME_OUTERMOST, true);
     if (code == 0)
         code = prune_and_tell(&command);
+    free(command.accept);
     hb_hooks_close(&command.hooks);
     return code;
 }

@@ -11,7 +11,7 @@
 struct found {
     char *path;
     int64_t started;
-    bool incomplete;
+    bool incomplete, shrunk;
 };
 
 struct search {
@@ -56,7 +56,8 @@ static void take(struct search *search, const struct hb_looked *looked, size_t n
     search->found[search->count++] =
         (struct found){.path = hb_preset_archive_path(looked->archives, number),
                        .started = row->kept.when.started,
-                       .incomplete = complete != HB_YES};
+                       .incomplete = complete != HB_YES,
+                       .shrunk = row->kept.shrunk};
 }
 
 static void on_looked(void *context, const struct hb_looked *looked)
@@ -102,6 +103,11 @@ static const char *pick_latest(const struct search *search)
             hb_report_add(&search->session->run.report, HB_FOUND_NOTE, "",
                           "%s is newer than the archive that was taken, but incomplete",
                           newer->path);
+        if (found->shrunk)
+            hb_report_add(&search->session->run.report, HB_FOUND_NOTE, "",
+                          "%s is marked as shrunk: it has far less than an archive before it; "
+                          "`hbcore archives` lists them",
+                          found->path);
         return found->path;
     }
     return NULL;

@@ -30,7 +30,7 @@ const char *hb_json_fate(const struct hb_kept *kept)
         [HB_STAYS_KEPT] = "kept",       [HB_STAYS_COMPLETE] = "complete",
         [HB_STAYS_NEEDED] = "needed",   [HB_STAYS_UNTOLD] = "untold",
         [HB_STAYS_OTHERS] = "other",    [HB_STAYS_UNKNOWN] = "unknown",
-        [HB_STAYS_UNTIMED] = "untimed",
+        [HB_STAYS_UNTIMED] = "untimed", [HB_STAYS_HELD] = "held",
     };
     return kept->fate == HB_GOES && !kept->removed ? "failed" : words[kept->fate];
 }
@@ -166,4 +166,26 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
                   "%s: archives there that do not name their home stay: %zu; if they belong to "
                   "this home: %s",
                   archives->directory, unknown, line);
+}
+
+void hb_preset_report_shrunk(struct hb_session *session, const struct hb_preset_archives *archives,
+                             const char *preset, enum hb_finding_kind kind)
+{
+    size_t marked = 0, held = count(archives, HB_STAYS_HELD);
+    while (marked < archives->count && !(archives->rows[marked].kept.shrunk &&
+                                         archives->rows[marked].kept.whose == HB_HOME_OURS))
+        marked++;
+    if (held == 0 || marked == archives->count)
+        return;
+    bool untold = archives->rows[marked].origin.shrunk == HB_SHRUNK_UNTOLD;
+    HB_AUTO_FREE char *label = hb_shell_word(preset);
+    HB_AUTO_FREE char *name = hb_shell_word(archives->rows[marked].kept.name);
+    HB_AUTO_FREE char *text = hb_text("hbcore prune --preset %s --accept %s", label, name);
+    HB_AUTO_FREE char *line = hb_session_command_line(session, text);
+    hb_report_add(&session->run.report, kind, "",
+                  "%s/%s: %s, so nothing is removed, and %zu more stay%s; if that is right: %s",
+                  archives->directory, archives->rows[marked].kept.name,
+                  untold ? "it could not be compared with the archives before it"
+                         : "it has far less than the archive before",
+                  held, held == 1 ? "s" : "", line);
 }

@@ -30,4 +30,8 @@ void hb_preset_report(const struct hb_cli *cli, FILE *out,
 void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset_archives *archives,
                               const char *preset);
 
+/* Nothing was removed, because the newest is marked as shrunk: why, and what to type. */
+void hb_preset_report_shrunk(struct hb_session *session, const struct hb_preset_archives *archives,
+                             const char *preset, enum hb_finding_kind kind);
+
 #endif

@@ -57,6 +57,8 @@ char *hb_facts_text(const struct hb_facts *facts, const char *name, const unsign
     put_number(object, "bytes", facts->bytes);
     put_number(object, "started", (uint64_t)facts->started);
     put_number(object, "ended", (uint64_t)facts->ended);
+    if (facts->shrunk != HB_SHRUNK_NO)
+        put_number(object, "shrunk", (uint64_t)facts->shrunk);
     if (key != NULL) {
         unsigned char seal[HB_SEAL_BYTES];
         seal_of(object, name, key, seal);
@@ -138,6 +140,7 @@ bool hb_facts_parse(const void *data, size_t bytes, struct hb_facts *facts)
         take_number(object, "databases", &facts->databases) &&
         take_number(object, "bytes", &facts->bytes) &&
         take_time(object, "started", &facts->started) && take_time(object, "ended", &facts->ended);
+    facts->shrunk = hb_shrunk_of(object);
     json_decref(object);
     return whole && *facts->home != '\0' && facts->sequence <= HIGHEST;
 }

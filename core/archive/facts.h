@@ -9,10 +9,10 @@
  * knows both can compare), run, sequence and stamp (as in origin.h), started and ended (nanoseconds
  * since 1970), length (of the archive, in bytes), head (SHA-256 of its first HB_FACTS_HEAD bytes),
  * reasons (why it is incomplete: how many; 0: it is complete), files, directories, databases,
- * bytes (of content), and mac: an HMAC-SHA256 of all that with the key of the installation
- * (files/state_key.h), missing where there is none. In a store, where nothing is renamed, it covers
- * the name of the archive, too: there facts are of no other. Only facts with the mac of this
- * installation are believed (backup/preset_facts.h).
+ * bytes (of content), shrunk (hb_shrunk; only where that is not 0), and mac: an HMAC-SHA256 of all
+ * that with the key of the installation (files/state_key.h), missing where there is none. In a
+ * store, where nothing is renamed, it covers the name of the archive, too: there facts are of no
+ * other. Only facts with the mac of this installation are believed (backup/preset_facts.h).
  *
  * Facts belong to the archive whose length and head are those that they name (the head is for who
  * has the bytes at hand). An archive without them, or with others, is asked itself.
@@ -33,6 +33,7 @@ struct hb_facts {
     unsigned char head[HB_FACTS_HASH];
     uint64_t sequence, length, reasons, files, directories, databases, bytes;
     int64_t started, ended;
+    enum hb_shrunk shrunk;
 };
 
 /* The text; with a key, sealed; `name`: of the archive in a store, else "". Caller frees. */

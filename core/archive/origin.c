@@ -34,6 +34,8 @@ char *hb_origin_text(const struct hb_origin *origin, size_t *bytes)
     put_number(object, "bytes", origin->bytes);
     put_number(object, "sequence", origin->sequence);
     json_object_set_new(object, "stamp", json_string(origin->stamp));
+    if (origin->shrunk != HB_SHRUNK_NO)
+        put_number(object, "shrunk", (uint64_t)origin->shrunk);
     HB_AUTO_FREE char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(object);
     size_t used = strlen(text);
@@ -67,6 +69,16 @@ static void take_id(const json_t *object, char id[HB_ID_BYTES])
         snprintf(id, HB_ID_BYTES, "%s", text);
 }
 
+/* A mark that a later release may know holds like this one's. */
+enum hb_shrunk hb_shrunk_of(const json_t *object)
+{
+    const json_t *said = json_object_get(object, "shrunk");
+    json_int_t number = json_integer_value(said);
+    return said == NULL || (json_is_integer(said) && number == HB_SHRUNK_NO) ? HB_SHRUNK_NO
+           : number == HB_SHRUNK_UNTOLD                                      ? HB_SHRUNK_UNTOLD
+                                                                             : HB_SHRUNK_YES;
+}
+
 bool hb_origin_parse(const unsigned char *data, size_t bytes, struct hb_origin *origin)
 {
     *origin = (struct hb_origin){.sequence = 0};
@@ -89,6 +101,7 @@ bool hb_origin_parse(const unsigned char *data, size_t bytes, struct hb_origin *
     origin->sequence = (uint64_t)number_of(object, "sequence");
     if (origin->sequence > HIGHEST)
         origin->sequence = 0;
+    origin->shrunk = hb_shrunk_of(object);
     const char *stamp = json_string_value(json_object_get(object, "stamp"));
     if (stamp != NULL && strlen(stamp) < sizeof origin->stamp)
         snprintf(origin->stamp, sizeof origin->stamp, "%s", stamp);

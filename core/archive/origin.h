@@ -9,7 +9,8 @@
  * spaces so that a digit more or less moves nothing behind it:
  *   home (id, see files/home_id.h), host, path, preset, started and ended (nanoseconds since 1970),
  *   version, files, directories, bytes, sequence (the highest of that home in that directory, and
- *   one), stamp (the latest date and time that a name there was made of)
+ *   one), stamp (the latest date and time that a name there was made of), shrunk (hb_shrunk; only
+ *   where that is not 0)
  *
  * The seal is an HMAC-SHA256 of all before it and of that text, with a key that this installation
  * alone has (files/state_key.h). It is what the index for reuse is believed by: whoever can write
@@ -25,6 +26,16 @@
 
 enum { HB_SEAL_BYTES = 32, HB_STAMP_BYTES = 24 };
 
+/*
+ * Has it far less than the one before? What that means, and why it matters: backup/shrink.h. An
+ * archive that does not say has not.
+ */
+enum hb_shrunk {
+    HB_SHRUNK_NO,
+    HB_SHRUNK_YES,
+    HB_SHRUNK_UNTOLD /* those before it could not be read, so nobody could tell */
+};
+
 struct hb_origin {
     char home[HB_ID_BYTES]; /* hexadecimal; "": it does not say */
     char *host;
@@ -34,12 +45,15 @@ struct hb_origin {
     uint64_t files, directories, bytes;
     uint64_t sequence;
     char stamp[HB_STAMP_BYTES];
+    enum hb_shrunk shrunk;
 };
 
 /* The text of a section, without the seal; *bytes with the spaces. Caller frees. */
 char *hb_origin_text(const struct hb_origin *origin, size_t *bytes);
 /* The same back from a whole section, seal included. False: it is none. */
 bool hb_origin_parse(const unsigned char *data, size_t bytes, struct hb_origin *origin);
+/* What the member "shrunk" of an object says. */
+enum hb_shrunk hb_shrunk_of(const json_t *object);
 void hb_origin_clear(struct hb_origin *origin);
 
 /* Of `before`, all of the trailer in front of the seal, and of the text. */

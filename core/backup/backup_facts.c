@@ -21,6 +21,7 @@ int hb_backup_facts(const struct hb_backing_up *backup, int fd, char **text)
         .bytes = backup->result->bytes,
         .started = backup->started,
         .ended = hb_backup_now(),
+        .shrunk = backup->result->shrink.shrunk,
     };
     unsigned char head[HB_FACTS_HEAD];
     if (!backup->request->facts || hb_is_reproducible(backup) || *backup->request->id->id == '\0')

@@ -4,6 +4,7 @@
 #define HB_BACKUP_REQUEST_H
 
 #include "backup/publish.h"
+#include "backup/shrink.h"
 #include "base/choice.h"
 #include "files/home_id.h"
 #include "host/format.h"
@@ -23,8 +24,11 @@ struct hb_backup_request {
     const char *stamp;     /* the latest time that names there were made of, this one's included */
     bool facts;            /* they stand beside it (archive/facts.h) */
     bool remember;         /* a later backup may take units over from this archive */
-    const char *previous;  /* path of an archive to take them over from, or NULL */
-    bool dry_run;          /* only the plan */
+    const struct hb_preset_settings
+        *limits; /* what hb_shrink_find() goes by; NULL: nothing is compared */
+    const struct hb_before *before;
+    const char *previous;     /* path of an archive to take them over from, or NULL */
+    bool dry_run;             /* only the plan */
     struct hb_choice *choice; /* what of the home; NULL: everything */
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
@@ -41,8 +45,9 @@ struct hb_backup_result {
     uint64_t bytes;
     uint64_t archive_bytes;
     uint64_t reused_bytes; /* of `bytes`: what was taken over from the previous archive */
-    bool unconfirmed;      /* it is made, but the store does not give its end back */
-    unsigned swept;        /* left-overs of killed runs that were removed */
+    struct hb_shrink_result shrink;
+    bool unconfirmed; /* it is made, but the store does not give its end back */
+    unsigned swept;   /* left-overs of killed runs that were removed */
 };
 
 #endif

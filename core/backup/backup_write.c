@@ -241,6 +241,7 @@ static struct hb_origin origin_of(const struct writing *writing, char *host, siz
         .directories = writing->result->directories,
         .bytes = writing->result->bytes,
         .sequence = request->sequence,
+        .shrunk = writing->result->shrink.shrunk,
     };
     if (gethostname(host, host_bytes) != 0)
         host[0] = '\0';
@@ -262,17 +263,26 @@ static void forget_entries(struct writing *writing)
     writing->previous = NULL;
 }
 
+static void find_shrunk(struct writing *writing)
+{
+    struct hb_figures figures = {writing->result->files, writing->result->bytes,
+                                 writing->trailer.annotations};
+    hb_shrink_find(writing->request->limits, writing->request->before, &figures,
+                   &writing->result->shrink);
+}
+
 static int finish_archive(struct writing *writing)
 {
     char host[HOST_NAME_MAX + 1] = "";
     HB_AUTO_FREE unsigned char *block = NULL;
     size_t block_bytes = 0;
-    struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
     forget_entries(writing);
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&writing->run->report.lock);
     hb_report_sort(&writing->run->report);
     writing->trailer.annotations = hb_annotate_rows(&writing->annotating, &writing->run->report);
+    find_shrunk(writing);
+    struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
     if (writing->ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&writing->trailer, &writing->run->report,
                          writing->plan->remember ? &writing->reuse : NULL,

@@ -52,7 +52,13 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
         .directory = made->directory,
         .held = &made->place,
     };
-    if (hb_preset_archives_read(&query, &backup->archives, &error) == HB_OK)
+    int status = hb_preset_archives_read(&query, &backup->archives, &error);
+    for (size_t i = 0; status == HB_OK && i < backup->archives.count; i++) {
+        struct hb_kept *kept = &backup->archives.rows[i].kept; /* one that does not say so itself */
+        kept->shrunk |=
+            backup->result.shrink.shrunk != HB_SHRUNK_NO && strcmp(kept->name, made->name) == 0;
+    }
+    if (status == HB_OK)
         hb_preset_prune(&query, &backup->archives, &keep, made->name, !backup->incomplete, false);
     else
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "no older archive was removed: %s",
@@ -77,6 +83,8 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
         .stamp = next->stamp,
         .facts = backup->settings.section != NULL && backup->output == NULL,
         .remember = backup->settings.reuse && !backup->destination.stream,
+        .limits = backup->output == NULL ? backup->settings.settings : NULL,
+        .before = &next->before,
         .previous = next->previous,
         .dry_run = backup->dry_run,
         .choice = backup->wanted,
@@ -94,6 +102,29 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
     return HB_OK;
 }
 
+/* An import that makes an archive first loses nothing in an empty home. */
+static void tell_empty(struct hb_preset_backup *backup)
+{
+    if (backup->result.nothing && backup->within == NULL && backup->settings.settings != NULL &&
+        backup->settings.settings->empty_is_error)
+        hb_report_add(&backup->run->report, HB_FOUND_DOUBTFUL, "",
+                      "%s: there is nothing to back up, and [preset:%s] has empty = error",
+                      backup->run->home.path, backup->preset);
+}
+
+/* After the archive: it is complete, and yet exit status 3. */
+static void tell_shrunk(struct hb_preset_backup *backup, const struct hb_before *before)
+{
+    const struct hb_shrink_result *shrink = &backup->result.shrink;
+    bool is_shrunk = shrink->shrunk == HB_SHRUNK_YES;
+    if (shrink->why != NULL)
+        hb_report_add(&backup->run->report, is_shrunk ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
+                      "%s: %s%s%s%s%s", backup->destination.path,
+                      is_shrunk ? "the archive has shrunk: " : "", shrink->why,
+                      before->known ? " (" : "", before->known ? before->name : "",
+                      before->known ? ")" : "");
+}
+
 static bool retains(const struct hb_preset_backup *backup)
 {
     return backup->prunes && !backup->dry_run && !backup->result.nothing &&
@@ -102,10 +133,12 @@ static bool retains(const struct hb_preset_backup *backup)
 }
 
 /* It is made: hooks hear of it, and unless one holds that back, older ones go. */
-static void conclude(struct hb_preset_backup *backup, const struct hb_home_id *id)
+static void conclude(struct hb_preset_backup *backup, const struct hb_preset_next *next)
 {
     struct hb_hooks *hooks = &backup->hooks;
     backup->hooks_findings = backup->run->report.count;
+    tell_empty(backup);
+    tell_shrunk(backup, &next->before);
     hb_hooks_tell(hooks, HB_HOOKS_ARCHIVE, /* it may have got another name */
                   backup->result.nothing ? NULL : backup->destination.path);
     hooks->event.archive_bytes = backup->result.archive_bytes;
@@ -114,7 +147,7 @@ static void conclude(struct hb_preset_backup *backup, const struct hb_home_id *i
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
                       "no older archive was removed: it is not sure that the new one is there");
     else if (retains(backup) && hooks->held == NULL)
-        prune(backup, id);
+        prune(backup, &next->id);
     else if (retains(backup))
         backup->held = hooks->held;
 }
@@ -129,7 +162,7 @@ static int make_and_retain(struct hb_preset_backup *backup, struct hb_error *err
     if (status == HB_OK)
         status = make(backup, &next, error);
     if (status == HB_OK)
-        conclude(backup, &next.id);
+        conclude(backup, &next);
     hb_preset_next_clear(&next);
     return status;
 }
@@ -177,4 +210,6 @@ void hb_preset_backup_clear(struct hb_preset_backup *backup)
     hb_chosen_clear(&backup->sealing);
     hb_chosen_clear(&backup->choice);
     hb_preset_clear(&backup->settings);
+    free(backup->result.shrink.why);
+    backup->result.shrink.why = NULL;
 }

@@ -44,6 +44,9 @@ static void believe(struct hb_preset_archive *row, bool ours)
     row->kept.when.started = row->origin.started = facts->started;
     memcpy(row->origin.home, facts->home, sizeof facts->home);
     memcpy(row->origin.stamp, facts->stamp, sizeof facts->stamp);
+    row->origin.files = facts->files;
+    row->origin.bytes = facts->bytes;
+    hb_row_mark(row, facts->shrunk);
     if (facts->reasons > 0)
         row->kept.complete = HB_NO;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_next.h"
 
+#include "backup/look.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "host/own_places.h"
@@ -34,6 +35,52 @@ static void take_replaced(struct hb_run *run, const struct hb_destination *desti
     next->previous = hb_copy_text(destination->path);
 }
 
+/* The facts beside it say that it has none, or its trailer tells. */
+static void find_counts(struct hb_run *run, const char *path, const struct hb_preset_archive *row,
+                        struct hb_before *before)
+{
+    struct hb_archive archive = {.fd = -1};
+    struct hb_preset_archive fresh = {.version = row->version, .status = row->status};
+    int status;
+    if (row->by_facts && row->facts.databases == 0)
+        return;
+    if (hb_row_look_into(run, path, false, &archive, &status, &fresh) && status == HB_OK &&
+        archive.has_trailer)
+        before->counts = hb_shrink_counts(archive.trailer.annotations);
+    before->counts_untold = before->counts == NULL;
+    hb_archive_close(&archive);
+    free(fresh.kept.why);
+    free(fresh.damage);
+}
+
+/* shrink.h says which one. */
+static void find_before(struct hb_run *run, const struct hb_preset_archives *archives,
+                        struct hb_before *before)
+{
+    const struct hb_preset_archive *found = NULL;
+    bool sure = false;
+    for (size_t i = 0; i < archives->count && !sure; i++) {
+        const struct hb_preset_archive *row = &archives->rows[i];
+        bool may_be = row->kept.whose == HB_HOME_OURS && hb_looks_complete(row) != HB_NO;
+        bool untold = row->kept.shrunk && row->origin.shrunk == HB_SHRUNK_UNTOLD;
+        before->unreadable |= row->kept.whose == HB_HOME_UNTOLD;
+        before->without_figures |= may_be && row->origin.files == 0;
+        if (!may_be || hb_looks_complete(row) != HB_YES || row->origin.files == 0 ||
+            (row->kept.shrunk && (!untold || found != NULL)))
+            continue;
+        found = row;
+        sure = !row->kept.shrunk;
+    }
+    if (found == NULL)
+        return;
+    *before = (struct hb_before){.known = true,
+                                 .name = hb_copy_text(found->kept.name),
+                                 .files = found->origin.files,
+                                 .bytes = found->origin.bytes};
+    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, (size_t)(found - archives->rows));
+    find_counts(run, path, found, before);
+}
+
 int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const char *const *suffixes,
                    bool dry_run, struct hb_destination *destination, struct hb_preset_next *next,
                    struct hb_error *error)
@@ -54,6 +101,9 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
     next->sequence = archives.sequence;
     if (status == HB_STATUS_FATAL)
         guess(run, next, error);
+    next->before.unreadable = status == HB_STATUS_FATAL;
+    if (preset->settings != NULL && hb_setting_percent(preset->settings->shrink_limit) > 0)
+        find_before(run, &archives, &next->before);
     if (strcmp(archives.stamp, next->stamp) > 0)
         memcpy(next->stamp, archives.stamp, sizeof next->stamp);
     hb_preset_number_name(preset, archives.stamp, next->sequence, destination);
@@ -75,5 +125,7 @@ void hb_preset_next_clear(struct hb_preset_next *next)
 {
     hb_home_id_clear(&next->id);
     free(next->previous);
+    free(next->before.name);
+    json_decref(next->before.counts);
     *next = (struct hb_preset_next){.previous = NULL};
 }

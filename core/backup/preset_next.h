@@ -9,12 +9,14 @@
 
 #include "backup/preset.h"
 #include "backup/preset_archives.h"
+#include "backup/shrink.h"
 
 struct hb_preset_next {
     struct hb_home_id id;
     uint64_t sequence;
     char stamp[HB_STAMP_BYTES];
     char *previous; /* path, or NULL */
+    struct hb_before before;
 };
 
 /*

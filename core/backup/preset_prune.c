@@ -41,7 +41,7 @@ static bool agree(const struct hb_preset_archive *row, const struct hb_preset_ar
     return fresh->has_origin && fresh->kept.whose == row->kept.whose &&
            fresh->kept.when.sequence == row->kept.when.sequence &&
            fresh->kept.when.started == row->kept.when.started &&
-           fresh->kept.complete == row->kept.complete;
+           fresh->origin.shrunk == row->origin.shrunk && fresh->kept.complete == row->kept.complete;
 }
 
 /* What was read instead; name, version and status stay. */
@@ -55,6 +55,8 @@ static void replace(struct hb_preset_archive *row, struct hb_preset_archive *fre
     row->kept.whose = fresh->kept.whose;
     row->kept.when = fresh->kept.when;
     row->kept.complete = fresh->kept.complete;
+    row->accepted |= fresh->accepted;
+    row->kept.shrunk = fresh->origin.shrunk != HB_SHRUNK_NO && !row->accepted;
 }
 
 /* Nothing can be told of it now. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_row.h"
 
+#include "backup/accepted.h"
 #include "backup/made_elsewhere.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
@@ -67,6 +68,13 @@ static bool is_sealed(const struct hb_archive *archive)
     return archive->opener != NULL;
 }
 
+void hb_row_mark(struct hb_preset_archive *row, enum hb_shrunk shrunk)
+{
+    row->origin.shrunk = shrunk;
+    row->accepted |= shrunk != HB_SHRUNK_NO && hb_shrink_is_accepted(&row->origin);
+    row->kept.shrunk = shrunk != HB_SHRUNK_NO && !row->accepted;
+}
+
 /* The archive was opened; the trailer says whose it is, or nothing does. */
 static void take_origin(struct hb_run *run, const struct hb_home_id *id, const char *path,
                         struct hb_archive *archive, struct hb_preset_archive *row)
@@ -97,6 +105,7 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
         row->kept.whose = whose_by_place(run, id, path, &row->status);
     if (row->kept.whose == HB_HOME_UNKNOWN) /* any number could stand there */
         row->kept.when.sequence = row->origin.sequence = 0;
+    hb_row_mark(row, row->origin.shrunk);
     if (archive->has_trailer && hb_trailer_incomplete(trailer))
         row->kept.complete = HB_NO;
 }

@@ -24,6 +24,7 @@ struct hb_preset_archive {
     bool other_installation; /* has sealed those that stand beside it */
     struct hb_facts facts;
     bool unproved; /* it is sealed, and nothing in it shows that this installation has made it */
+    bool accepted; /* it is marked as shrunk, and that is as it should be: accepted.h */
     bool has_origin;
     struct hb_origin origin;
 };
@@ -39,6 +40,9 @@ void hb_row_read(struct hb_run *run, const struct hb_home_id *id, const char *pa
  */
 bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_archive *archive,
                       int *status, struct hb_preset_archive *row);
+
+/* What it says of having shrunk: kept.shrunk, unless it was accepted. Its origin is known. */
+void hb_row_mark(struct hb_preset_archive *row, enum hb_shrunk shrunk);
 
 /* The reason as it is said of the archive, whose name the sentence begins with. */
 void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const char *why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/prune.h"
 
+#include "backup/accept.h"
 #include "backup/preset_clash.h"
 #include "backup/preset_prune.h"
 #include "base/memory.h"
@@ -43,12 +44,23 @@ static void report_unlisted(struct prune *prune, const char *preset, struct hb_e
     prune->result->doubtful = true;
 }
 
+/* In a dry run nothing says so yet. */
+static void take_accepted(const struct prune *prune, struct hb_preset_archives *archives)
+{
+    for (size_t i = 0; prune->result->accepted != NULL && i < archives->count; i++) {
+        struct hb_preset_archive *row = &archives->rows[i];
+        row->accepted |= hb_accept_is_meant(archives, i, prune->result->accepted);
+        row->kept.shrunk &= !row->accepted;
+    }
+}
+
 static void look_for_doubt(struct prune *prune, const struct hb_preset_archives *archives)
 {
     for (size_t i = 0; i < archives->count; i++) {
         const struct hb_preset_archive *row = &archives->rows[i];
         prune->result->doubtful |=
             row->kept.fate == HB_STAYS_UNTOLD || (row->kept.fate == HB_GOES && !row->kept.removed);
+        prune->result->doubtful |= row->kept.fate == HB_STAYS_HELD;
     }
 }
 
@@ -72,6 +84,7 @@ static int prune_archives(struct prune *prune, const struct hb_preset *preset,
     }
     if (status == HB_OK && request->adopt)
         prune->result->adopted += hb_preset_adopt(&archives, &prune->id);
+    take_accepted(prune, &archives);
     if (status == HB_OK) {
         hb_preset_prune(&query, &archives, &keep, NULL, false, request->dry_run);
         if (request->adopt && archives.directory != NULL)
@@ -132,7 +145,11 @@ int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *res
     hb_home_id_find(&run->home, !request->dry_run, &prune.id);
     if (prune.id.note != NULL)
         hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", prune.id.note);
-    int status = prune_each(&prune, error);
+    int status = request->accept == NULL ? HB_OK
+                                         : hb_accept(run, request->preset, request->accept,
+                                                     request->dry_run, &result->accepted, error);
+    if (status == HB_OK)
+        status = prune_each(&prune, error);
     if (request->adopt && !request->dry_run) {
         int saved = hb_home_id_save(&run->home, &prune.id);
         if (saved != 0)

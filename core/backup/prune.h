@@ -10,6 +10,9 @@ struct hb_prune_request {
     struct hb_run *run; /* home is open and locked */
     const char *preset; /* only its archives; NULL: those of all presets */
     bool adopt;         /* those that do not say whose they are become this home's */
+    /* The path, the URL, or the mere name of one that is marked as shrunk, and from now on is not
+     * (accepted.h); NULL: none. In a dry run for this run alone. */
+    const char *accept;
     bool dry_run;
     /*
      * After each preset: what is there and became of it. `directory`: as an absolute path, also
@@ -23,7 +26,8 @@ struct hb_prune_request {
 
 struct hb_prune_result {
     size_t adopted;
-    bool doubtful; /* something could not be removed or read; the report says what */
+    char *accepted; /* the path of that archive; NULL: none. Caller frees */
+    bool doubtful;  /* something could not be removed or read; the report says what */
 };
 
 /*

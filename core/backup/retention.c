@@ -104,6 +104,19 @@ static bool decide_all(struct rule *rule, size_t count)
     return wrong;
 }
 
+/* Is one marked as shrunk that is newer than each that is known to be complete and is not? */
+static bool is_held(struct rule *rule, size_t count)
+{
+    size_t marked = 0;
+    while (marked < count &&
+           !(kept_at(rule, marked)->whose == HB_HOME_OURS && kept_at(rule, marked)->shrunk))
+        marked++;
+    for (size_t i = 0; i < marked && marked < count; i++)
+        if (kept_at(rule, i)->whose == HB_HOME_OURS && ask(rule, i) == HB_YES)
+            return false;
+    return marked < count;
+}
+
 void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_keep *keep,
                   enum hb_answer (*is_complete)(void *context, size_t row), void *context)
 {
@@ -120,6 +133,10 @@ void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_ke
     for (size_t i = 0; i < count && !rule.found && !keeps_nothing(&rule); i++)
         if (kept_at(&rule, i)->fate == HB_GOES)
             kept_at(&rule, i)->fate = HB_STAYS_NEEDED;
+    bool held = is_held(&rule, count);
+    for (size_t i = 0; i < count && held; i++)
+        if (kept_at(&rule, i)->fate == HB_GOES)
+            kept_at(&rule, i)->fate = HB_STAYS_HELD;
 }
 
 static int compare(int64_t one, int64_t other)

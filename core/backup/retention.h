@@ -22,6 +22,10 @@
  * nothing goes at all. With nothing to keep, which only a person who says so gives, all goes that
  * is this home's and could be read.
  *
+ * While the newest is marked as shrunk nothing goes, whatever else is said here: what is lost from
+ * the home may be in the older ones alone. Only one that is read as complete and is not marked ends
+ * that, if it is newer than those that are marked.
+ *
  * Rules of time are those of restic-forget(1): of each of the last N hours, days, weeks, months and
  * years that have one, the newest stays, and what was begun less than a while before the newest of
  * all. Days are those of the local time zone, weeks begin on Monday. The time is that at which it

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/url.h"
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -84,6 +85,21 @@ static const char *variable_problem(const char *text, bool in_file)
     return strpbrk(text, " \t=$/~") != NULL
                ? "is not the name of an environment variable, such as APP_HOME"
                : NULL;
+}
+
+unsigned hb_setting_percent(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long percent = digits == 0 || digits > 2 ? 0 : strtoul(text, NULL, 10);
+    return strcmp(text + digits, "%") == 0 ? (unsigned)percent : 0;
+}
+
+static const char *percent_problem(const char *text, bool in_file)
+{
+    (void)in_file;
+    return strcmp(text, "none") == 0 || hb_setting_percent(text) > 0
+               ? NULL
+               : "is not none, and not a percentage from 1% to 99%";
 }
 
 /* Of snapshots, in the home: "~/x" would be a directory called "~" in it. */
@@ -222,6 +238,15 @@ static const struct hb_option *const preset_options[] = {
            "All that were begun less than so long before the newest; 0: no such rule"),
     FLAG(hb_preset_settings, reuse, "reuse", "yes",
          "Copy what has not changed from the newest archive of the preset"),
+    NUMBER(hb_preset_settings, min_files, HB_OPTION_INTEGER, "min-files", "0", 0, INT64_MAX, NULL,
+           "An archive of fewer files is marked as shrunk, and retention removes nothing then"),
+    NUMBER(hb_preset_settings, min_bytes, HB_OPTION_BYTES, "min-bytes", "0", 0, INT64_MAX, NULL,
+           "The same of fewer bytes of content"),
+    TEXT(hb_preset_settings, shrink_limit, "shrink-limit", "none", percent_problem,
+         "The same where files or bytes, or rows that are counted, fell by more than this: none, "
+         "or 1% to 99%"),
+    WORD(hb_preset_settings, empty_is_error, "empty", "nothing", "error",
+         "A home with nothing to back up: nothing to be done, or an error (exit status 3)"),
 };
 
 static const struct hb_option *const import_options[] = {

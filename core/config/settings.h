@@ -35,6 +35,9 @@ struct hb_preset_settings {
                                                                                            rule */
     int64_t keep_within; /* seconds */
     bool reuse;
+    int64_t min_files, min_bytes; /* fewer: the archive is marked as shrunk; 0: no such limit */
+    const char *shrink_limit;     /* "none", or a percentage: hb_setting_percent() */
+    bool empty_is_error;          /* a home with nothing to back up */
 };
 
 struct hb_import_settings {
@@ -94,6 +97,9 @@ const void *hb_setting_at(const struct hb_option *option, const void *structure)
 
 /* What is wrong with a text, or a word of a list, for an option of such a table, or NULL. */
 const char *hb_setting_problem(const struct hb_option *option, const char *text, bool in_file);
+
+/* "50%"; 0: it is none of those from 1% to 99%. */
+unsigned hb_setting_percent(const char *text);
 
 /* The default of import.max-depth, which a backup tells about what lies deeper. */
 enum { HB_IMPORTED_DEPTH = 10000 };

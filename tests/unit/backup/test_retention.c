@@ -338,6 +338,21 @@ static void make_history(struct history *history, int64_t now)
     }
 }
 
+/* While the newest is marked as shrunk nothing goes, and nothing else stays for that reason. */
+static void check_held(const struct history *history)
+{
+    bool held = false, settled = false;
+    for (size_t i = 0; i < history->count; i++) {
+        const struct hb_kept *row = &history->rows[i];
+        if (settled || row->whose != HB_HOME_OURS)
+            continue;
+        held = row->shrunk;
+        settled = row->shrunk || row->complete == HB_YES;
+    }
+    for (size_t i = 0; i < history->count; i++)
+        assert_int_not_equal(history->rows[i].fate, held ? HB_GOES : HB_STAYS_HELD);
+}
+
 static void check_history(const struct history *history, const struct hb_keep *keep,
                           const uint32_t *expected)
 {
@@ -382,11 +397,14 @@ static void random_histories(void **state)
         if (!hb_keep_is_by_time(&keep))
             keep.in[HB_KEEP_DAILY] = 7;
         make_history(&history, keep.now);
+        for (size_t i = 0; i < history.count; i++)
+            history.rows[i].shrunk = random() % 20 == 0;
         hb_retention(history.rows, sizeof *history.rows, history.count, &keep, was_complete,
                      &history);
         for (size_t i = 0; i < history.count; i++) /* by what was asked meanwhile, too */
             expected[i] = rules_of(&history, &keep, i);
         check_history(&history, &keep, expected);
+        check_held(&history);
         for (size_t i = 0; i < history.count; i++)
             gone += history.rows[i].fate == HB_GOES;
     }
