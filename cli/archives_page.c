@@ -60,11 +60,14 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
 {
     char size[HB_HUMAN_BYTES], size_of_newest[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES],
         stamp[HB_PAGE_TIME], number[HB_PAGE_NUMBER];
-    uint64_t bytes = 0, complete = 0;
+    uint64_t count = 0, bytes = 0, complete = 0;
     int64_t last = 0;
     for (size_t i = 0; i < looked->archives->count; i++) {
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         int64_t started = started_of(looked, i);
+        if (row->kept.whose == HB_HOME_OTHERS)
+            continue;
+        count++;
         bytes += (uint64_t)row->status.st_size;
         complete += is_complete(row);
         if (is_complete(row) && started > last && started <= page->now + HB_AHEAD_SECONDS)
@@ -78,7 +81,7 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
     figure(page->out, "Newest complete", last == 0 ? "none" : ago,
            last == 0 ? "" : hb_page_stamp(last, stamp));
     HB_AUTO_FREE char *whole = hb_text("%" PRIu64 " of them complete", complete);
-    figure(page->out, "Archives", hb_page_number(looked->archives->count, number), whole);
+    figure(page->out, "Archives", hb_page_number(count, number), whole);
     HB_AUTO_FREE char *of_newest =
         hb_text("the newest: %s",
                 hb_human_bytes((uint64_t)looked->archives->rows[0].status.st_size, size_of_newest));
@@ -169,11 +172,11 @@ static void put_archive(FILE *out, const struct hb_looked *looked, size_t number
         hb_page_number(facts.files, files);
     if (facts.seconds >= 0)
         hb_human_seconds(facts.seconds, took);
-    hb_page_put(out, is_complete(row) ? "archive" : "bad-archive", "made",
-                hb_page_stamp(facts.started, stamp), "name", row->kept.name, "size",
-                hb_human_bytes((uint64_t)row->status.st_size, size), "change",
-                strcmp(change, "-") == 0 ? "" : change, "files", files, "took", took, "state",
-                state, NULL);
+    hb_page_put(
+        out, is_complete(row) || row->kept.whose == HB_HOME_OTHERS ? "archive" : "bad-archive",
+        "made", hb_page_stamp(facts.started, stamp), "name", row->kept.name, "size",
+        hb_human_bytes((uint64_t)row->status.st_size, size), "change",
+        strcmp(change, "-") == 0 ? "" : change, "files", files, "took", took, "state", state, NULL);
 }
 
 static void put_archives(const struct hb_archives_page *page, const struct hb_looked *looked)
