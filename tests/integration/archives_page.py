@@ -176,6 +176,14 @@ class Page(prune_clock.AtTimes):
             self.hbcore("archives", *words, expect=2)
         self.assertFalse((self.dir / "x").exists())
 
+    def test_with_json(self):
+        self.backup_at(self.now - DAY)
+        done = self.hbcore("--json", "archives", "--html", self.page)
+        self.assertEqual(self.summary(done)["archives"], 1)
+        self.read(self.page.read_bytes())
+        done = self.hbcore("--json", "archives", "--html", self.kept, expect=1)
+        self.assertEqual(hb.json.loads(done.stdout.splitlines()[-1])["type"], "error")
+
     # ---- names ----
 
     def test_hostile_names(self):
