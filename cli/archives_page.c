@@ -31,7 +31,7 @@ static bool is_complete(const struct hb_preset_archive *row)
 
 static void figure(FILE *out, const char *what, const char *value, const char *more)
 {
-    hb_page_put(out, "figure", "what", what, "value", value, "more", more, NULL);
+    HB_PAGE_PUT(out, "figure", "what", what, "value", value, "more", more, NULL);
 }
 
 /* How many of this home are incomplete up to the newest, and since when. */
@@ -60,17 +60,20 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
 {
     char size[HB_HUMAN_BYTES], size_of_newest[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES],
         stamp[HB_PAGE_TIME], number[HB_PAGE_NUMBER];
-    uint64_t bytes = 0, complete = 0;
+    uint64_t count = 0, bytes = 0, complete = 0;
     int64_t last = 0;
     for (size_t i = 0; i < looked->archives->count; i++) {
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         int64_t started = started_of(looked, i);
+        if (row->kept.whose == HB_HOME_OTHERS)
+            continue;
+        count++;
         bytes += (uint64_t)row->status.st_size;
         complete += is_complete(row);
         if (is_complete(row) && started > last && started <= page->now + HB_AHEAD_SECONDS)
             last = started;
     }
-    hb_page_put(page->out, "figures", NULL);
+    HB_PAGE_PUT(page->out, "figures", NULL);
     HB_AUTO_FREE char *ago =
         last == 0 ? NULL
                   : hb_text("%s ago",
@@ -78,7 +81,7 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
     figure(page->out, "Newest complete", last == 0 ? "none" : ago,
            last == 0 ? "" : hb_page_stamp(last, stamp));
     HB_AUTO_FREE char *whole = hb_text("%" PRIu64 " of them complete", complete);
-    figure(page->out, "Archives", hb_page_number(looked->archives->count, number), whole);
+    figure(page->out, "Archives", hb_page_number(count, number), whole);
     HB_AUTO_FREE char *of_newest =
         hb_text("the newest: %s",
                 hb_human_bytes((uint64_t)looked->archives->rows[0].status.st_size, size_of_newest));
@@ -87,7 +90,7 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
     if (newest->verified > 0)
         figure(page->out, "Last verified", hb_page_day(newest->verified, stamp),
                "a sample of the newest, on this machine");
-    hb_page_put(page->out, "end-figures", NULL);
+    HB_PAGE_PUT(page->out, "end-figures", NULL);
 }
 
 /* ---- the archives -------------------------------------------------------------------------- */
@@ -128,7 +131,7 @@ static void put_bar(FILE *out, const struct hb_looked *looked, size_t number,
     snprintf(dot, sizeof dot, "%.1f", 95 - tall - 7);
     HB_AUTO_FREE char *title = hb_text("%s, %s", hb_page_stamp(started, stamp),
                                        hb_human_bytes((uint64_t)row->status.st_size, size));
-    hb_page_put(out, is_complete(row) ? "bar" : "bad-bar", "x", x, "y", y, "width", width, "height",
+    HB_PAGE_PUT(out, is_complete(row) ? "bar" : "bad-bar", "x", x, "y", y, "width", width, "height",
                 height, "middle", middle, "dot", dot, "title", title, NULL);
 }
 
@@ -149,11 +152,11 @@ static void put_timeline(const struct hb_archives_page *page, const struct hb_lo
     if (span.count < 2)
         return;
     HB_AUTO_FREE char *label = hb_text("%zu archives by time; the height is the size", span.count);
-    hb_page_put(page->out, "timeline", "label", label, NULL);
+    HB_PAGE_PUT(page->out, "timeline", "label", label, NULL);
     for (size_t i = looked->archives->count; i-- > 0;)
         if (is_in_time(page, looked, i))
             put_bar(page->out, looked, i, &span);
-    hb_page_put(page->out, "end-timeline", "first", hb_page_day(span.first, first), "last",
+    HB_PAGE_PUT(page->out, "end-timeline", "first", hb_page_day(span.first, first), "last",
                 hb_page_day(span.last, last), "largest", hb_human_bytes(span.largest, size), NULL);
 }
 
@@ -169,30 +172,30 @@ static void put_archive(FILE *out, const struct hb_looked *looked, size_t number
         hb_page_number(facts.files, files);
     if (facts.seconds >= 0)
         hb_human_seconds(facts.seconds, took);
-    hb_page_put(out, is_complete(row) ? "archive" : "bad-archive", "made",
-                hb_page_stamp(facts.started, stamp), "name", row->kept.name, "size",
-                hb_human_bytes((uint64_t)row->status.st_size, size), "change",
-                strcmp(change, "-") == 0 ? "" : change, "files", files, "took", took, "state",
-                state, NULL);
+    HB_PAGE_PUT(
+        out, is_complete(row) || row->kept.whose == HB_HOME_OTHERS ? "archive" : "bad-archive",
+        "made", hb_page_stamp(facts.started, stamp), "name", row->kept.name, "size",
+        hb_human_bytes((uint64_t)row->status.st_size, size), "change",
+        strcmp(change, "-") == 0 ? "" : change, "files", files, "took", took, "state", state, NULL);
 }
 
 static void put_archives(const struct hb_archives_page *page, const struct hb_looked *looked)
 {
     size_t count = looked->archives->count;
     char older[HB_PAGE_NUMBER];
-    hb_page_put(page->out, "archives", NULL);
-    hb_page_put(page->out, "archive-table", NULL);
+    HB_PAGE_PUT(page->out, "archives", NULL);
+    HB_PAGE_PUT(page->out, "archive-table", NULL);
     for (size_t i = 0; i < count; i++) {
         if (i == ROWS_OPEN) {
-            hb_page_put(page->out, "end-table", NULL);
-            hb_page_put(page->out, "more", "count", hb_page_number(count - ROWS_OPEN, older), NULL);
-            hb_page_put(page->out, "archive-table", NULL);
+            HB_PAGE_PUT(page->out, "end-table", NULL);
+            HB_PAGE_PUT(page->out, "more", "count", hb_page_number(count - ROWS_OPEN, older), NULL);
+            HB_PAGE_PUT(page->out, "archive-table", NULL);
         }
         put_archive(page->out, looked, i);
     }
-    hb_page_put(page->out, "end-table", NULL);
+    HB_PAGE_PUT(page->out, "end-table", NULL);
     if (count > ROWS_OPEN)
-        hb_page_put(page->out, "end-more", NULL);
+        HB_PAGE_PUT(page->out, "end-more", NULL);
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */
@@ -206,7 +209,7 @@ bool hb_archives_page_begin(struct hb_archives_page *page, struct hb_session *se
     if (page->out == NULL)
         return false;
     uname(&machine);
-    hb_page_put(page->out, "head", "home", session->run.home.path, "host", machine.nodename, "now",
+    HB_PAGE_PUT(page->out, "head", "home", session->run.home.path, "host", machine.nodename, "now",
                 hb_page_stamp(now, stamp), NULL);
     return true;
 }
@@ -224,11 +227,11 @@ static void put_place(const struct hb_archives_page *page, const struct hb_looke
     put_figures(page, looked, &newest);
     put_timeline(page, looked);
     if (newest.known && newest.passed > 0)
-        hb_page_put(page->out, "passed", "count", hb_page_number(newest.passed, passed), NULL);
+        HB_PAGE_PUT(page->out, "passed", "count", hb_page_number(newest.passed, passed), NULL);
     if (newest.known)
         hb_page_put_content(page->out, looked, &newest, &oldest);
     else
-        hb_page_put(page->out, "unread", NULL);
+        HB_PAGE_PUT(page->out, "unread", NULL);
     put_archives(page, looked);
     hb_gist_clear(&newest);
     hb_gist_clear(&oldest);
@@ -240,24 +243,24 @@ void hb_archives_page_add(struct hb_archives_page *page, const struct hb_looked 
                                 ? looked->directory
                                 : looked->archives->directory;
     page->places++;
-    hb_page_put(page->out, "place", "name", looked->preset == NULL ? directory : looked->preset,
+    HB_PAGE_PUT(page->out, "place", "name", looked->preset == NULL ? directory : looked->preset,
                 "directory", looked->preset == NULL ? "" : directory, NULL);
     if (looked->problem != NULL) {
-        hb_page_put(page->out, "problem", "why", looked->problem, NULL);
+        HB_PAGE_PUT(page->out, "problem", "why", looked->problem, NULL);
     } else if (looked->archives->count == 0) {
-        hb_page_put(page->out, "none", NULL);
+        HB_PAGE_PUT(page->out, "none", NULL);
     } else {
         page->archives += looked->archives->count;
         put_place(page, looked);
     }
-    hb_page_put(page->out, "end-place", NULL);
+    HB_PAGE_PUT(page->out, "end-place", NULL);
 }
 
 int hb_archives_page_end(struct hb_archives_page *page, const char *path, struct hb_error *error)
 {
     if (page->places == 0)
-        hb_page_put(page->out, "empty", NULL);
-    hb_page_put(page->out, "foot", "version", HBCORE_VERSION, NULL);
+        HB_PAGE_PUT(page->out, "empty", NULL);
+    HB_PAGE_PUT(page->out, "foot", "version", HBCORE_VERSION, NULL);
     if (fflush(page->out) != 0)
         return hb_error_set(error, HB_STATUS_FATAL, "%s: there is no memory for the page", path);
     if (strcmp(path, "-") != 0)

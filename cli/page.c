@@ -10,7 +10,6 @@
 #include "page_html.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,20 +58,17 @@ static void put_escaped(FILE *out, const char *value)
         }
 }
 
-static void put_field(FILE *out, const char *name, size_t bytes, va_list fields)
+static void put_field(FILE *out, const char *name, size_t bytes, const char *const *fields)
 {
-    const char *field;
-    while ((field = va_arg(fields, const char *)) != NULL) {
-        const char *value = va_arg(fields, const char *);
-        if (strncmp(field, name, bytes) == 0 && field[bytes] == '\0') {
-            if (value != NULL)
-                put_escaped(out, value);
+    for (; *fields != NULL; fields += 2)
+        if (strncmp(*fields, name, bytes) == 0 && (*fields)[bytes] == '\0') {
+            if (fields[1] != NULL)
+                put_escaped(out, fields[1]);
             return;
         }
-    }
 }
 
-void hb_page_put(FILE *out, const char *piece, ...)
+void hb_page_put(FILE *out, const char *piece, const char *const *fields)
 {
     size_t bytes = 0;
     const char *at = find_piece(piece, &bytes);
@@ -83,10 +79,7 @@ void hb_page_put(FILE *out, const char *piece, ...)
         if (open == NULL)
             break;
         const char *close = strstr(open, "}}");
-        va_list fields;
-        va_start(fields, piece);
         put_field(out, open + 2, (size_t)(close - open - 2), fields);
-        va_end(fields);
         at = close + 2;
     }
 }

@@ -14,7 +14,8 @@
  * Writes that piece with its {{fields}}: name, value, name, value …, NULL. What cannot be shown (a
  * control character, no UTF-8) is \xNN. A NULL value is "".
  */
-void hb_page_put(FILE *out, const char *piece, ...) __attribute__((sentinel));
+#define HB_PAGE_PUT(out, piece, ...) hb_page_put(out, piece, (const char *const[]){__VA_ARGS__})
+void hb_page_put(FILE *out, const char *piece, const char *const *fields);
 
 /*
  * The page appears under that name as a whole, 0600, or not at all. Only an earlier page or an

@@ -64,7 +64,7 @@ static void put_cell(FILE *out, const struct hb_tile *tile, const struct directo
         hb_text("%s: %s%s%s", directory->name, size, *more == '\0' ? "" : ", ", more);
     /* Words only where there is room for some of them; on a telephone only where there is more. */
     bool named = tile->width >= 11 && tile->height >= 16;
-    hb_page_put(out, named ? "named-cell" : "cell", "x", x, "y", y, "width", width, "height",
+    HB_PAGE_PUT(out, named ? "named-cell" : "cell", "x", x, "y", y, "width", width, "height",
                 height, "class", class_of(directory, compared), "title", title, "words",
                 tile->width >= 21 ? "words" : "wide", "name", directory->name, "size", size,
                 "change", more, NULL);
@@ -97,7 +97,7 @@ static void put_directory(FILE *out, const struct directory *directory, bool com
     char now[HB_HUMAN_BYTES], then[HB_HUMAN_BYTES] = "", change[HB_PAGE_NUMBER];
     if (compared && directory->was)
         hb_human_bytes(directory->then, then);
-    hb_page_put(out, "directory", "name", directory->name, "now",
+    HB_PAGE_PUT(out, "directory", "name", directory->name, "now",
                 hb_human_bytes(directory->now, now), "then", then, "change",
                 !compared        ? ""
                 : directory->was ? hb_page_change(directory->then, directory->now, change)
@@ -132,7 +132,7 @@ static void put_rest(FILE *out, size_t count, size_t shown)
 {
     char rest[HB_PAGE_NUMBER];
     if (count > shown)
-        hb_page_put(out, "rest", "count", hb_page_number(count - shown, rest), NULL);
+        HB_PAGE_PUT(out, "rest", "count", hb_page_number(count - shown, rest), NULL);
 }
 
 static void put_directories(FILE *out, const struct hb_looked *looked, const struct hb_gist *newest,
@@ -150,15 +150,15 @@ static void put_directories(FILE *out, const struct hb_looked *looked, const str
         compared
             ? hb_text("against that of %s", hb_page_stamp(started_of(looked, oldest->number), then))
             : NULL;
-    hb_page_put(out, "map", NULL);
+    HB_PAGE_PUT(out, "map", NULL);
     put_map(out, list, count, compared);
-    hb_page_put(out, "end-map", "newest", of_newest, "oldest", of_oldest, NULL);
+    HB_PAGE_PUT(out, "end-map", "newest", of_newest, "oldest", of_oldest, NULL);
     if (compared)
-        hb_page_put(out, "key", NULL);
-    hb_page_put(out, "directories", NULL);
+        HB_PAGE_PUT(out, "key", NULL);
+    HB_PAGE_PUT(out, "directories", NULL);
     for (size_t i = 0; i < count && i < DIRECTORIES_MOST; i++)
         put_directory(out, &list[i], compared);
-    hb_page_put(out, "end-table", NULL);
+    HB_PAGE_PUT(out, "end-table", NULL);
     put_rest(out, count, DIRECTORIES_MOST);
 }
 
@@ -209,7 +209,7 @@ static void put_database(FILE *out, const struct hb_gist *newest, const struct h
     const char *note = json_string_value(json_array_get(told->notes, 0));
     if (told->facts != NULL)
         hb_page_number(rows, number);
-    hb_page_put(out, doubt != NULL ? "bad-database" : "database", "path", told->path, "counts",
+    HB_PAGE_PUT(out, doubt != NULL ? "bad-database" : "database", "path", told->path, "counts",
                 counts, "size", hb_human_bytes(told->bytes, size), "rows", number, "check",
                 doubt != NULL  ? doubt
                 : note != NULL ? note
@@ -231,13 +231,13 @@ static void put_databases(FILE *out, const struct hb_looked *looked, const struc
                 newest->told_count == 0
                     ? "None had its rows counted, so none is named here."
                     : "Those are named whose rows were counted or of which something was noted.");
-    hb_page_put(out, "databases", "said", said, NULL);
+    HB_PAGE_PUT(out, "databases", "said", said, NULL);
     if (newest->told_count == 0)
         return;
-    hb_page_put(out, "database-table", NULL);
+    HB_PAGE_PUT(out, "database-table", NULL);
     for (size_t i = 0; i < newest->told_count && i < LINES_MOST; i++)
         put_database(out, newest, &newest->told[i]);
-    hb_page_put(out, "end-table", NULL);
+    HB_PAGE_PUT(out, "end-table", NULL);
     put_rest(out, newest->told_count, LINES_MOST);
 }
 
@@ -266,7 +266,7 @@ static void put_list(FILE *out, const struct hb_looked *looked, const struct hb_
             break;
         HB_AUTO_FREE char *path = hb_json_name_of(row, "path");
         HB_AUTO_FREE char *since = since_of(looked, oldest, list, path);
-        hb_page_put(out, "skip", "path", path, "kind", kind, "why",
+        HB_PAGE_PUT(out, "skip", "path", path, "kind", kind, "why",
                     json_string_value(json_object_get(row, "reason")), "since", since, NULL);
     }
 }
@@ -278,14 +278,14 @@ static void put_missing(FILE *out, const struct hb_looked *looked, const struct 
            doubtful = json_array_size(json_object_get(newest->summary, "doubtful"));
     if (skipped + doubtful == 0)
         return;
-    hb_page_put(out, "skipped", "said",
+    HB_PAGE_PUT(out, "skipped", "said",
                 oldest->known ? "In the newest archive; since when, by the oldest."
                               : "In the newest archive.",
                 NULL);
-    hb_page_put(out, "skipped-table", NULL);
+    HB_PAGE_PUT(out, "skipped-table", NULL);
     put_list(out, looked, newest, oldest, "skipped", "left out");
     put_list(out, looked, newest, oldest, "doubtful", "doubtful");
-    hb_page_put(out, "end-table", NULL);
+    HB_PAGE_PUT(out, "end-table", NULL);
     size_t shown = (skipped < LINES_MOST ? skipped : LINES_MOST) +
                    (doubtful < LINES_MOST ? doubtful : LINES_MOST);
     put_rest(out, skipped + doubtful, shown);

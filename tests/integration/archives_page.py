@@ -149,6 +149,18 @@ class Page(prune_clock.AtTimes):
             hb.write(path, b"\0" * 100)
         self.assertIn("None of the archives could be read", self.make_page(f"{self.kept}/")[0])
 
+    def test_of_another_home(self):
+        """It is listed, and not counted as this one's."""
+        self.backup_at(self.now - DAY)
+        other = self.dir / "other"
+        hb.write(other / "theirs/file", b"x" * 9000)
+        self.hbcore("--home", other, "backup", "--preset", "nightly")
+        text, seen = self.make_page()
+        self.assertIn("of another home", text)
+        self.assertEqual(seen.texts[seen.texts.index("Archives", seen.texts.index("Newest complete")) + 1], "1")
+        self.assertEqual(text.count('<rect class="b"') + text.count('<td class="bad">'), 0)
+        self.assertNotIn("theirs", text)
+
     def test_places_without_archives(self):
         self.assertIn("No archives.", self.make_page()[0])
         hb.write(self.kept, b"no directory")
@@ -163,6 +175,14 @@ class Page(prune_clock.AtTimes):
         for words in (["--html", "-", "--json"], ["--html", "x", "--prometheus"], ["--html", ""]):
             self.hbcore("archives", *words, expect=2)
         self.assertFalse((self.dir / "x").exists())
+
+    def test_with_json(self):
+        self.backup_at(self.now - DAY)
+        done = self.hbcore("--json", "archives", "--html", self.page)
+        self.assertEqual(self.summary(done)["archives"], 1)
+        self.read(self.page.read_bytes())
+        done = self.hbcore("--json", "archives", "--html", self.kept, expect=1)
+        self.assertEqual(hb.json.loads(done.stdout.splitlines()[-1])["type"], "error")
 
     # ---- names ----
 
@@ -213,7 +233,7 @@ class Page(prune_clock.AtTimes):
     def test_contrast(self):
         """Of each colour of text against each that it stands on, light and dark."""
         style = self.make_page()[0].partition("<style>")[2].partition("</style>")[0]
-        palettes = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", block)) for block in re.findall(r":root\{(.*?)\}", style)]
+        palettes = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", block)) for block in re.findall(r":root\{(color-scheme.*?)\}", style)]
         self.assertEqual(len(palettes), 2)
         for colors in palettes:
             self.assertEqual(len(colors), 10)
