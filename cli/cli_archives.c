@@ -43,6 +43,7 @@ static const struct hb_meant meant[] = {
 struct archives_command {
     struct hb_session *session;
     const struct archives_options *options;
+    struct hb_receipts receipts;
     int64_t max_age; /* seconds; 0: any */
     int64_t now;
     uint64_t archives, complete;
@@ -51,6 +52,15 @@ struct archives_command {
 };
 
 /* ---- what is said -------------------------------------------------------------------------- */
+
+/* All null: unknown. */
+static void tell_receipt(json_t *object, const struct hb_receipt *receipt)
+{
+    hb_json_add(object, "{s:o, s:s?, s:s?}", "verified",
+                receipt == NULL ? json_null() : json_integer(receipt->when), "verified_how",
+                receipt == NULL ? NULL : hb_receipt_how_word(receipt->how), "verified_result",
+                receipt == NULL ? NULL : hb_receipt_result_word(receipt->result));
+}
 
 static void tell_program(const struct archives_command *command, const struct hb_looked *looked,
                          size_t number)
@@ -70,6 +80,7 @@ static void tell_program(const struct archives_command *command, const struct hb
                 facts.known ? json_integer((json_int_t)facts.bytes) : json_null(), "databases",
                 facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
                 facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
+    tell_receipt(object, hb_archive_receipt(&command->receipts, looked, number));
     hb_json_line(command->session->cli->out, object);
 }
 
@@ -152,9 +163,9 @@ static void on_looked(void *context, const struct hb_looked *looked)
     }
     judge_age(command, looked);
     if (command->options->prometheus)
-        hb_archives_metrics(cli->out, looked, newest_complete(command, looked));
+        hb_archives_metrics(cli->out, looked, &command->receipts, newest_complete(command, looked));
     else if (!cli->json && !cli->quiet)
-        hb_archives_table(cli->out, looked, command->now);
+        hb_archives_table(cli->out, looked, &command->receipts, command->now);
 }
 
 static void print_summary(const struct archives_command *command)
@@ -234,6 +245,7 @@ int hb_archives_run(struct hb_session *session, const char *max_age, bool promet
     struct archives_command command = {.session = session, .options = &options, .now = time(NULL)};
     if (max_age != NULL)
         parse_age(max_age, &command.max_age);
+    hb_receipts_read(&command.receipts);
     int code = hb_session_open_home(session, true, false);
     int status = code == 0 ? look(&command) : HB_OK;
     if (code == 0 && status == HB_STATUS_FATAL)
@@ -245,6 +257,7 @@ int hb_archives_run(struct hb_session *session, const char *max_age, bool promet
         print_summary(&command);
         code = command.unreachable ? HB_EXIT_FAILED : command.too_old ? HB_EXIT_INCOMPLETE : 0;
     }
+    hb_receipts_clear(&command.receipts);
     return code;
 }
 
