@@ -271,6 +271,7 @@ static const struct hb_form form = {.arguments = "[PRESET|DIRECTORY|URL...]", .r
 
 const struct hb_command hb_command_archives = {
     .name = "archives",
+    .group = HB_FOR_ARCHIVES,
     .summary = "which archives there are, how old and how good",
     .about =
         "Lists the archives of the presets, or of those that are named, the newest first: when\n"

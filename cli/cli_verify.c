@@ -288,6 +288,7 @@ static const struct hb_form form = {
 
 const struct hb_command hb_command_verify = {
     .name = "verify",
+    .group = HB_FOR_ARCHIVES,
     .summary = "read an archive back in full",
     .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
              "databases are checked as databases: sound, NOT SOUND, or cannot tell.\n"
