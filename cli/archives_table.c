@@ -77,6 +77,37 @@ char *hb_archive_state(const struct hb_preset_archive *row)
     }
 }
 
+/* By what is the same in its facts and in its trailer. */
+const struct hb_receipt *hb_archive_receipt(const struct hb_receipts *receipts,
+                                            const struct hb_looked *looked, size_t number)
+{
+    const struct hb_preset_archives *archives = looked->archives;
+    const struct hb_preset_archive *row = &archives->rows[number];
+    bool is_file = archives->store == &archives->local.store;
+    char key[HB_RECEIPT_KEY_BYTES];
+    if (receipts->count == 0 || (!is_file && row->version == NULL))
+        return NULL;
+    hb_receipt_key_of(is_file ? &row->status : NULL, row->version,
+                      row->has_origin ? &row->origin : NULL, key);
+    return hb_receipts_find(receipts, key);
+}
+
+/* "2026-01-31", "part 2026-01-31", "DAMAGED", "-". `text` has 32 bytes. */
+static void verified_of(const struct hb_receipt *receipt, char *text)
+{
+    struct tm local;
+    time_t when = receipt == NULL ? 0 : (time_t)receipt->when;
+    char day[16] = "?";
+    if (when > 0 && localtime_r(&when, &local) != NULL)
+        strftime(day, sizeof day, "%Y-%m-%d", &local);
+    if (receipt == NULL)
+        snprintf(text, 32, "-");
+    else if (receipt->result != HB_CHECK_OK)
+        snprintf(text, 32, "%s", receipt->result == HB_CHECK_DAMAGED ? "DAMAGED" : "DOUBTFUL");
+    else
+        snprintf(text, 32, "%s%s", receipt->how == HB_CHECKED_SAMPLE ? "part " : "", day);
+}
+
 char *hb_archive_change(const struct hb_preset_archives *archives, size_t number)
 {
     double own = (double)archives->rows[number].status.st_size;
@@ -88,12 +119,13 @@ char *hb_archive_change(const struct hb_preset_archives *archives, size_t number
     return hb_copy_text("-");
 }
 
-static void row_for_people(FILE *out, const struct hb_looked *looked, size_t number, int64_t now)
+static void row_for_people(FILE *out, const struct hb_looked *looked,
+                           const struct hb_receipts *receipts, size_t number, int64_t now)
 {
     const struct hb_preset_archive *row = &looked->archives->rows[number];
     struct hb_archive_facts facts = hb_archive_facts(row);
     char stamp[32] = "-", age[HB_HUMAN_BYTES] = "-", size[HB_HUMAN_BYTES], files[24] = "-",
-         databases[24] = "-";
+         databases[24] = "-", verified[32];
     time_t started = (time_t)facts.started;
     struct tm local;
     if (facts.started > 0 && localtime_r(&started, &local) != NULL)
@@ -104,15 +136,17 @@ static void row_for_people(FILE *out, const struct hb_looked *looked, size_t num
         snprintf(files, sizeof files, "%" PRIu64, facts.files);
     if (facts.counted)
         snprintf(databases, sizeof databases, "%" PRIu64, facts.databases);
+    verified_of(hb_archive_receipt(receipts, looked, number), verified);
     HB_AUTO_FREE char *state = hb_archive_state(row);
     HB_AUTO_FREE char *change = hb_archive_change(looked->archives, number);
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
-    fprintf(out, "%4zu  %-16s %7s %10s %8s %9s %9s  %s: %s\n", number + 1, stamp, age,
-            hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases, name,
-            state);
+    fprintf(out, "%4zu  %-16s %7s  %-15s %10s %8s %9s %9s  %s: %s\n", number + 1, stamp, age,
+            verified, hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases,
+            name, state);
 }
 
-void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now)
+void hb_archives_table(FILE *out, const struct hb_looked *looked,
+                       const struct hb_receipts *receipts, int64_t now)
 {
     HB_AUTO_FREE char *directory = hb_printable(
         looked->archives->directory == NULL ? looked->directory : looked->archives->directory);
@@ -124,10 +158,10 @@ void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now)
         fputs("  no archives\n", out);
         return;
     }
-    fprintf(out, "%4s  %-16s %7s %10s %8s %9s %9s  %s\n", "#", "MADE", "AGE", "SIZE", "CHANGE",
-            "FILES", "DATABASES", "NAME, AND WHETHER IT IS COMPLETE");
+    fprintf(out, "%4s  %-16s %7s  %-15s %10s %8s %9s %9s  %s\n", "#", "MADE", "AGE", "VERIFIED",
+            "SIZE", "CHANGE", "FILES", "DATABASES", "NAME, AND WHETHER IT IS COMPLETE");
     for (size_t i = 0; i < looked->archives->count; i++)
-        row_for_people(out, looked, i, now);
+        row_for_people(out, looked, receipts, i, now);
 }
 
 /* ---- for Prometheus ------------------------------------------------------------------------ */
@@ -154,11 +188,12 @@ static void metric(FILE *out, const char *name, const char *place, uint64_t valu
 }
 
 void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
-                         const struct hb_preset_archive *newest)
+                         const struct hb_receipts *receipts, const struct hb_preset_archive *newest)
 {
     HB_AUTO_FREE char *place =
         hb_printable(looked->preset != NULL ? looked->preset : looked->directory);
     uint64_t ours = 0, complete = 0, shrunk = 0, bytes = 0;
+    int64_t verified = 0;
     for (size_t i = 0; i < looked->archives->count; i++) {
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         if (row->kept.whose != HB_HOME_OURS)
@@ -167,11 +202,16 @@ void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
         bytes += (uint64_t)row->status.st_size;
         complete += hb_looks_complete(row) == HB_YES;
         shrunk += row->kept.shrunk;
+        const struct hb_receipt *receipt = hb_archive_receipt(receipts, looked, i);
+        if (receipt != NULL && receipt->result == HB_CHECK_OK && receipt->when > verified)
+            verified = receipt->when;
     }
     metric(out, "archives", place, ours);
     metric(out, "archives_complete", place, complete);
     metric(out, "archives_shrunk", place, shrunk);
     metric(out, "archives_bytes", place, bytes);
+    if (verified > 0) /* else nobody knows */
+        metric(out, "verified_timestamp_seconds", place, (uint64_t)verified);
     if (newest == NULL)
         return;
     struct hb_archive_facts facts = hb_archive_facts(newest);

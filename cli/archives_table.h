@@ -3,6 +3,7 @@
 #ifndef HB_ARCHIVES_TABLE_H
 #define HB_ARCHIVES_TABLE_H
 
+#include "archive/receipts.h"
 #include "backup/look.h"
 #include "session.h"
 #include <stdio.h>
@@ -29,10 +30,16 @@ char *hb_archive_state(const struct hb_preset_archive *row);
 /* Its size against the one before it of this home: "+3 %". Caller frees. */
 char *hb_archive_change(const struct hb_preset_archives *archives, size_t number);
 
-void hb_archives_table(FILE *out, const struct hb_looked *looked, int64_t now);
+/* When it was checked last, and what came of it; NULL: unknown. */
+const struct hb_receipt *hb_archive_receipt(const struct hb_receipts *receipts,
+                                            const struct hb_looked *looked, size_t number);
+
+void hb_archives_table(FILE *out, const struct hb_looked *looked,
+                       const struct hb_receipts *receipts, int64_t now);
 
 /* In the text format of Prometheus; `newest`: the newest complete one, or NULL. */
 void hb_archives_metrics(FILE *out, const struct hb_looked *looked,
+                         const struct hb_receipts *receipts,
                          const struct hb_preset_archive *newest);
 
 #endif

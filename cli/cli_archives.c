@@ -47,6 +47,7 @@ static const struct hb_meant meant[] = {
 struct archives_command {
     struct hb_session *session;
     const struct archives_options *options;
+    struct hb_receipts receipts;
     int64_t max_age; /* seconds; 0: any */
     int64_t now;
     struct hb_archives_page *page; /* or NULL */
@@ -56,6 +57,15 @@ struct archives_command {
 };
 
 /* ---- what is said -------------------------------------------------------------------------- */
+
+/* All null: unknown. */
+static void tell_receipt(json_t *object, const struct hb_receipt *receipt)
+{
+    hb_json_add(object, "{s:o, s:s?, s:s?}", "verified",
+                receipt == NULL ? json_null() : json_integer(receipt->when), "verified_how",
+                receipt == NULL ? NULL : hb_receipt_how_word(receipt->how), "verified_result",
+                receipt == NULL ? NULL : hb_receipt_result_word(receipt->result));
+}
 
 static void tell_program(const struct archives_command *command, const struct hb_looked *looked,
                          size_t number)
@@ -76,6 +86,7 @@ static void tell_program(const struct archives_command *command, const struct hb
                 facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
                 facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
     hb_json_add(object, "{s:b}", "shrunk", row->kept.shrunk);
+    tell_receipt(object, hb_archive_receipt(&command->receipts, looked, number));
     hb_json_line(command->session->cli->out, object);
 }
 
@@ -166,9 +177,9 @@ static void on_looked(void *context, const struct hb_looked *looked)
     }
     judge_age(command, looked);
     if (command->options->prometheus)
-        hb_archives_metrics(cli->out, looked, newest_complete(command, looked));
+        hb_archives_metrics(cli->out, looked, &command->receipts, newest_complete(command, looked));
     else if (command->page == NULL && !cli->json && !cli->quiet)
-        hb_archives_table(cli->out, looked, command->now);
+        hb_archives_table(cli->out, looked, &command->receipts, command->now);
 }
 
 static void print_summary(const struct archives_command *command)
@@ -285,6 +296,7 @@ static int run_with(struct hb_session *session, const struct archives_options *o
     struct archives_command command = {.session = session, .options = options, .now = time(NULL)};
     if (options->max_age != NULL)
         parse_age(options->max_age, &command.max_age);
+    hb_receipts_read(&command.receipts);
     int code = hb_session_open_home(session, true, false);
     int status = code == 0 ? look_and_write(&command) : HB_OK;
     if (code == 0 && status == HB_STATUS_FATAL)
@@ -296,6 +308,7 @@ static int run_with(struct hb_session *session, const struct archives_options *o
         print_summary(&command);
         code = command.failed ? HB_EXIT_FAILED : command.too_old ? HB_EXIT_INCOMPLETE : 0;
     }
+    hb_receipts_clear(&command.receipts);
     return code;
 }
 
@@ -314,6 +327,7 @@ static const struct hb_form form = {.arguments = "[PRESET|DIRECTORY|URL...]", .r
 
 const struct hb_command hb_command_archives = {
     .name = "archives",
+    .group = HB_FOR_ARCHIVES,
     .summary = "which archives there are, how old and how good",
     .about =
         "Lists the archives of the presets, or of those that are named, the newest first: when\n"

@@ -489,6 +489,7 @@ static const struct hb_form forms[] = {
 
 const struct hb_command hb_command_completion = {
     .name = "completion",
+    .group = HB_FOR_SETTING_UP,
     .summary = "print a script that completes commands and options in a shell",
     .about = "Prints a script that completes commands, options and their values in a shell.",
     .forms = forms,

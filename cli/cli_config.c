@@ -363,6 +363,7 @@ static const struct hb_form forms[] = {
 
 const struct hb_command hb_command_config = {
     .name = "config",
+    .group = HB_FOR_SETTING_UP,
     .summary = "check or show the configuration, or make one",
     .about = "Checks or shows the configuration, with --set and the defaults, or makes one.",
     .end = "Exit status: 0 the configuration is right, or made; 1 not made; 2 it is wrong.",

@@ -302,6 +302,7 @@ static const struct hb_form forms[] = {
 
 const struct hb_command hb_command_plugins = {
     .name = "plugins",
+    .group = HB_FOR_SETTING_UP,
     .summary = "list, show or check plugins, or start a new one",
     .about = "Lists, shows and checks plugins, and starts one of your own.",
     .end =

@@ -258,6 +258,7 @@ static const struct hb_form form = {.run = run};
 
 const struct hb_command hb_command_prune = {
     .name = "prune",
+    .group = HB_FOR_ARCHIVES,
     .summary = "remove the archives that presets do not keep",
     .about =
         "Removes the archives of this home that its presets do not keep, as a backup does\n"

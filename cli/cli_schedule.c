@@ -324,6 +324,7 @@ static const struct hb_form form = {
 
 const struct hb_command hb_command_schedule = {
     .name = "schedule",
+    .group = HB_FOR_SETTING_UP,
     .summary = "print units or cron lines that make backups at certain times",
     .about =
         "Prints what systemd, or cron, needs to make a backup of a preset at certain times, to\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
 #include "archive/archive_sealed.h"
+#include "archive/receipts.h"
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -171,13 +172,26 @@ static char *find_home(const struct hb_session *session)
     return hb_absolute(path);
 }
 
+/* Damage is told by the exit code alone, where the archive is to blame. */
+static void write_receipt(const char *key, enum hb_receipt_how how, int code)
+{
+    if (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE || code == HB_EXIT_FAILED)
+        hb_receipt_write(key, how,
+                         code == HB_EXIT_DONE         ? HB_CHECK_OK
+                         : code == HB_EXIT_INCOMPLETE ? HB_CHECK_DOUBTFUL
+                                                      : HB_CHECK_DAMAGED);
+}
+
 static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
+    char key[HB_RECEIPT_KEY_BYTES];
+    hb_receipt_key(&reading->archive, key);
     start_progress(session, &reading->archive.catalog);
     HB_AUTO_FREE char *home = find_home(session);
     unsigned percent = sample_of(session);
+    enum hb_receipt_how how = percent == 0 ? HB_CHECKED_WHOLE : HB_CHECKED_SAMPLE;
     int status = percent == 0 ? hb_verify(&reading->archive, home, &verified, &session->error)
                               : hb_verify_sample(&reading->archive, home, percent, &verified,
                                                  &session->error);
@@ -192,11 +206,14 @@ static int verify(struct hb_reading *reading)
         if (session->error.hint[0] == '\0' && verified.files > 0)
             hb_error_hint(&session->error,
                           "undamaged members can still be extracted: hbcore cat ARCHIVE MEMBER");
-        return code == 0 ? HB_EXIT_FAILED : code;
+        code = code == 0 ? HB_EXIT_FAILED : code;
+        write_receipt(key, how, code);
+        return code;
     }
     if (code != 0)
         return code;
     print_verified(reading, &verified);
+    write_receipt(key, how, hb_session_code(session));
     return hb_session_code(session);
 }
 
@@ -231,13 +248,19 @@ static int drill(struct hb_reading *reading)
         .begin = on_begin,
         .context = session,
     };
+    char key[HB_RECEIPT_KEY_BYTES];
+    hb_receipt_key(&reading->archive, key);
     int status = hb_drill(&request, &drilled, &session->error);
     hb_session_end_progress(session);
     hb_report_sort(&session->run.report);
+    if (status != HB_OK && drilled.damaged && hb_cli_exit_code(status) == HB_EXIT_FAILED)
+        write_receipt(key, HB_CHECKED_RESTORE, HB_EXIT_FAILED);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     print_drilled(reading, &drilled);
-    return drilled.different > 0 ? HB_EXIT_INCOMPLETE : hb_session_code(session);
+    int code = drilled.different > 0 ? HB_EXIT_INCOMPLETE : hb_session_code(session);
+    write_receipt(key, HB_CHECKED_RESTORE, code);
+    return code;
 }
 
 /* Its header and its length are right, or it would be damaged. More takes the key. */
@@ -265,6 +288,7 @@ static const struct hb_form form = {
 
 const struct hb_command hb_command_verify = {
     .name = "verify",
+    .group = HB_FOR_ARCHIVES,
     .summary = "read an archive back in full",
     .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
              "databases are checked as databases: sound, NOT SOUND, or cannot tell.\n"

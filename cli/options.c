@@ -544,11 +544,23 @@ static void print_usage(FILE *out, const struct hb_command *command, size_t numb
 
 static void print_commands(FILE *out, const struct hb_command *const *commands)
 {
+    static const char *const groups[] = {[HB_FOR_EVERY_DAY] = "Commands for every day",
+                                         [HB_FOR_ARCHIVES] = "Commands that look after archives",
+                                         [HB_FOR_SETTING_UP] = "Commands to set up"};
     struct rows rows = {0};
-    for (; *commands != NULL; commands++)
-        add_row(&rows, hb_copy_text((*commands)->name), (*commands)->summary);
-    fputs("\nCommands\n", out);
-    print_rows(out, &rows);
+    for (size_t i = 0; commands[i] != NULL; i++) /* one width for all */
+        add_row(&rows, hb_copy_text(commands[i]->name), commands[i]->summary);
+    for (int group = 0; group < HB_GROUPS; group++) {
+        struct rows some = {.width = rows.width};
+        for (size_t i = 0; commands[i] != NULL; i++)
+            if ((int)commands[i]->group == group)
+                add_row(&some, hb_copy_text(commands[i]->name), commands[i]->summary);
+        fprintf(out, "\n%s\n", groups[group]);
+        print_rows(out, &some);
+    }
+    for (size_t i = 0; i < rows.count; i++)
+        free(rows.rows[i].name);
+    free(rows.rows);
     fputs("\nGlobal options\n", out);
 }
 

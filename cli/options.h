@@ -72,9 +72,13 @@ struct hb_form {
     int (*run)(struct hb_session *session);
 };
 
+/* In the order in which the help of the program lists them. */
+enum hb_group { HB_FOR_EVERY_DAY, HB_FOR_ARCHIVES, HB_FOR_SETTING_UP, HB_GROUPS };
+
 struct hb_command {
     const char *name;    /* NULL: the program itself, with the global options */
     const char *summary; /* in the list of commands */
+    enum hb_group group; /* in which part of it */
     const char *about;   /* the help between usage and options */
     const char *end;     /* and below them; or NULL */
     const struct hb_form *forms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/drill.h"
 
+#include "archive/receipts.h"
 #include "base/content_hash.h"
 #include "base/memory.h"
 #include "files/anywhere.h"
@@ -39,8 +40,14 @@ struct drill {
 /* ---- the restore --------------------------------------------------------------------------- */
 
 /* It was opened once more: is that the same one? */
-static bool is_same(const struct hb_catalog *one, const struct hb_catalog *other)
+static bool is_same(const struct hb_archive *first, const struct hb_archive *second)
 {
+    const struct hb_catalog *one = &first->catalog, *other = &second->catalog;
+    char before[HB_RECEIPT_KEY_BYTES], now[HB_RECEIPT_KEY_BYTES];
+    hb_receipt_key(first, before);
+    hb_receipt_key(second, now);
+    if (strcmp(before, now) != 0)
+        return false;
     if (one->count != other->count)
         return false;
     for (size_t i = 0; i < one->count; i++)
@@ -60,7 +67,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     const struct hb_drill_request *request = drill->request;
     (void)changes;
     (void)ask;
-    if (!is_same(&archive->catalog, &request->archive->catalog))
+    if (!is_same(request->archive, archive))
         return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the archive was replaced during the drill; try again",
                             request->path);
@@ -91,6 +98,7 @@ static int restore(struct drill *drill, struct hb_error *error)
     };
     int status = hb_import(&request, &result, error);
     free(result.wrapper);
+    drill->result->damaged = result.damaged;
     return status == HB_STATUS_NOMATCH ? HB_STATUS_FATAL : status;
 }
 

@@ -25,6 +25,7 @@ struct hb_drill_request {
 struct hb_drilled {
     uint64_t files, bytes; /* compared: of regular files */
     uint64_t all_files;    /* that were to be restored */
+    bool damaged;          /* the import failed for damage of the archive */
     uint64_t different;    /* entries that are not what was stored; each is in the report */
 };
 

@@ -351,6 +351,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     bool untouched = status != HB_OK && !import.publishing;
     if (status == HB_OK && request->source == NULL)
         hb_archive_marks_report(&import.archive, request->choice);
+    result->damaged = status == HB_STATUS_FATAL && import.staging.met_damage;
     hb_archive_close(&import.archive);
     hb_chain_free(&import.filters);
     hb_chain_free(&import.contents);

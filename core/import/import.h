@@ -49,6 +49,7 @@ struct hb_import_request {
 struct hb_import_result {
     bool locked;   /* HB_STATUS_NOMATCH because another run holds the lock */
     bool declined; /* by the user */
+    bool damaged;  /* the archive is: that is why it failed */
     uint64_t files;
     uint64_t bytes;
     uint64_t members;

@@ -13,6 +13,7 @@ struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
     struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
+    bool met_damage;            /* of the archive, for which nothing of it is restored */
     bool is_damaged;    /* it is, so that nothing of it is restored; not all files in it are */
     const char *source; /* what is put back, for the journal */
     const struct hb_chain *contents;

@@ -104,6 +104,7 @@ static bool on_damaged(void *context, const size_t *indexes, size_t count,
         all = all && is_left_out(staging, indexes[i]);
     }
     if (!any || !all) {
+        staging->met_damage = true;
         staging->is_damaged = has_others(plan->catalog, indexes, count);
         return false;
     }

@@ -102,7 +102,7 @@ class Docs(hb.Case):
 
     def commands(self):
         text = self.hbcore("--help").stdout.decode()
-        section = text.partition("\nCommands\n")[2].partition("\n\n")[0]
+        section = "\n".join(re.findall(r"^Commands .*\n((?:  .*\n)+)", text, re.MULTILINE))
         return re.findall(r"^  ([a-z]+) ", section, re.MULTILINE)
 
     def assert_options(self, text, wanted, where):
