@@ -138,6 +138,20 @@ class Import(Home):
         preserved = {row["path"] for row in self.summary(done)["preserved"]}
         self.assertLessEqual(everywhere(machine), preserved)
 
+    def test_what_lies_outside_the_home(self):
+        """It is named, and laid nowhere; all else is where it belongs."""
+        outside = ["_external/.honcho/config.json", "_external/.hindsight/x"]
+        names = everywhere([name for name in KEPT if not name.startswith("vault")]) | {"skills/_external/x"}
+        archive, target = self.archive_of([*sorted(names), *outside]), self.dir / "target"
+        done = self.hbcore("--home", target, "--json", "import", archive, expect=3)
+        skipped = {row["path"]: row["reason"] for row in self.summary(done)["skipped"]}
+        self.assertEqual(set(skipped), set(outside))
+        self.assertTrue(all("outside of the home" in reason for reason in skipped.values()), skipped)
+        found = {os.path.relpath(os.path.join(root, name), target)
+                 for root, _, files in os.walk(target) for name in files}
+        self.assertEqual(found - {".hbcore-home"}, names)
+        self.assertEqual(self.hbcore("cat", archive, outside[0]).stdout, b"of the archive")
+
     def test_secrets_end_private(self):
         secrets = everywhere(["vault.key", "vault.json.enc", ".env", "auth.json"])
         archive = self.archive_of(["config.yaml", "vault.json", *secrets])
