@@ -770,6 +770,28 @@ def verify_sqlite_integrity(
     return {**result, "valid": True, "message": "integrity check passed"}
 
 
+@_api
+def _foreign_db_holder_pids(db_path: Path) -> Optional[List[int]]:
+    """Other processes that have the database open, also if it was deleted; of those that can be looked
+    into. None: it cannot be told."""
+    path = os.path.realpath(db_path)
+    watched = {f"{path}{suffix}{gone}" for suffix in ("", "-wal", "-shm") for gone in ("", " (deleted)")}
+    try:
+        processes = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    except OSError:
+        return None
+    holders = []
+    for process in processes:
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            links = [entry.path for entry in os.scandir(f"/proc/{process}/fd")]
+            for link in links:
+                with contextlib.suppress(OSError):
+                    if os.readlink(link) in watched:
+                        holders.append(process)
+                        break
+    return holders
+
+
 def _copy_by_sqlite(src: Path, dst: Path, seconds: float) -> None:
     """One consistent state of it, to a new file."""
     uri = f"{Path(src).absolute().as_uri()}?mode=ro"

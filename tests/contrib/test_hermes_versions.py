@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import subprocess
 import sys
 import types
 import unittest
@@ -210,6 +211,19 @@ class Versions(hb.Case):
         hb.write(f"{copy}-wal", b"x")
         self.assertIs(self.call(module.copy_db_and_verify, self.home / "state.db", copy), False)
         self.assertEqual([name for name in os.listdir(self.dir) if name.startswith(".copy.db")], [])
+
+    def test_who_has_a_database_open(self):
+        module = self.hermes()
+        path = self.home / "state.db"
+        with contextlib.closing(sqlite3.connect(path)) as own:
+            own.execute("SELECT * FROM t").fetchall()
+            self.assertEqual(module._foreign_db_holder_pids(path), [])
+        with open(path, "r+b") as opened:
+            other = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=opened)
+        self.addCleanup(other.communicate)
+        self.assertEqual(module._foreign_db_holder_pids(path), [other.pid])
+        os.unlink(path)
+        self.assertEqual(module._foreign_db_holder_pids(path), [other.pid])
 
     def test_a_locked_one_is_not_copied(self):
         module = self.hermes()
