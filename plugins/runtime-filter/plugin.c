@@ -92,6 +92,12 @@ static const struct hb_option *const options[OPTIONS] = {
                                          .key = "reason",
                                          .default_text = "excluded by rule",
                                          .help = "Reason that the report gives"},
+    [MISSED] = &(const struct hb_option){.size = sizeof(struct hb_option),
+                                         .type = HB_OPTION_BOOLEAN,
+                                         .key = "missed",
+                                         .default_text = "no",
+                                         .help = "What is left out is missed: each is named, and "
+                                                 "the result is incomplete, exit 3"},
 };
 
 static void filter_destroy(void *self)
@@ -150,6 +156,7 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
     rules->host = host;
     rules->suffixes = settings->values[SUFFIXES];
     rules->reason = settings->values[REASON]->text;
+    rules->missed = settings->values[MISSED]->number != 0;
     rules->private_mode = (uint32_t)settings->values[PRIVATE_MODE]->number;
     rules->caches.host = settings->values[CACHES]->number != 0 ? host : NULL;
     rules->larger_than = (uint64_t)settings->values[LARGER_THAN]->number;

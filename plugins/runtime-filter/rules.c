@@ -174,7 +174,9 @@ int rules_verdict(void *self, int direction, const struct hb_entry *entry,
         return status;
     size_t bytes;
     const char *base = base_name(entry, &bytes);
-    if (matches) {
+    if (matches && rules->missed) {
+        return rules->host->fail(rules->host, HB_STATUS_ENTRY, "%s", rules->reason);
+    } else if (matches) {
         leave_out(entry, verdict, rules->reason, "");
     } else if (direction == HB_DIRECTION_BACKUP && caches_have(&rules->caches, entry)) {
         leave_out(entry, verdict, "in a cache directory", "");

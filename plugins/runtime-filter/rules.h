@@ -23,6 +23,7 @@ struct rules {
     uint64_t larger_than; /* 0: no limit */
     const char *larger_than_text;
     const char *reason;
+    bool missed; /* what the rules match makes the result incomplete */
     uint32_t private_mode;
     char *scratch; /* a path cut at a component; verdict() runs one at a time */
     size_t scratch_bytes;

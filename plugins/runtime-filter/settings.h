@@ -18,6 +18,7 @@ enum {
     PRIVATE,
     PRIVATE_MODE,
     REASON,
+    MISSED,
     OPTIONS
 };
 

@@ -33,6 +33,12 @@ static int count_rows(const struct connection *copy, const char *name, int64_t *
     return result;
 }
 
+int facts_rows(const struct connection *connection, const char *name, bool *found, int64_t *rows)
+{
+    int result = look_for_table(connection, name, found);
+    return result == SQLITE_OK && *found ? count_rows(connection, name, rows) : result;
+}
+
 static int explain(const struct snap *snap, const struct connection *copy, const char *name,
                    int result)
 {
@@ -56,9 +62,7 @@ static int count_in(const struct snap *snap, struct held *staged, struct in_plac
     int result = connection_open(&copy, staged, SQLITE_OPEN_READONLY,
                                  in_place == NULL ? "immutable=1" : "vfs=" VIEW_VFS, &patience);
     if (result == SQLITE_OK)
-        result = look_for_table(&copy, name, &found);
-    if (result == SQLITE_OK && found)
-        result = count_rows(&copy, name, rows);
+        result = facts_rows(&copy, name, &found, rows);
     if (result != SQLITE_OK)
         return explain(snap, &copy, name, result);
     if (in_place != NULL && in_place_confirm(in_place) != HB_OK)

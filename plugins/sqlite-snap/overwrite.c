@@ -21,6 +21,7 @@
  *                                    `-- a program has it open, or the -wal stays: refused
  */
 #include "overwrite.h"
+#include "fewer.h"
 #include "live.h"
 #include "refusal.h"
 
@@ -286,6 +287,7 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
 {
     struct restoring *restoring = overwriting->restoring;
     struct connection *live = &overwriting->live;
+    struct row_counts before, now;
     int result =
         connection_open(live, &restoring->live, SQLITE_OPEN_READWRITE, "", &restoring->patience);
     /* SQLite has opened the inode that is held: has the name led to another one since? */
@@ -301,7 +303,11 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
     if (result != SQLITE_OK)
         return trouble(restoring, live, result);
     overwriting->shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting->wal;
+    row_counts_take(&before, restoring->snap, live);
+    row_counts_take(&now, restoring->snap, overwriting->copy);
     int status = copy_into_live(overwriting);
+    if (status == HB_RESTORE_DONE)
+        row_counts_compare(restoring->snap, restoring->entry, &before, &now);
     if (status != HB_RESTORE_DONE && !overwriting->had_log)
         drop_log(overwriting); /* ours, with what was not committed */
     enter_wal(overwriting);

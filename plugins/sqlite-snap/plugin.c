@@ -5,6 +5,7 @@
  */
 #include "bulk_vfs.h"
 #include "facts.h"
+#include "fewer.h"
 #include "identity.h"
 #include "restore.h"
 #include "since.h"
@@ -24,6 +25,7 @@ enum {
     CHECK_LIMIT,
     FORCE_HELD,
     COUNT,
+    FEWER,
     SNAPSHOT,
     HOLD,
     WAL_LIMIT,
@@ -96,6 +98,14 @@ static const struct hb_option *const options[OPTIONS] = {
             .key = "count",
             .default_text = "",
             .help = "Tables whose rows a backup counts, in each database that has one"},
+    [FEWER] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_LIST,
+            .key = "fewer",
+            .default_text = "",
+            .help = "Tables of which an import notes that the restored database has fewer rows "
+                    "than the one that it replaced"},
     [SNAPSHOT] =
         &(const struct hb_option){
             .size = sizeof(struct hb_option),
@@ -138,6 +148,9 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
             return host->fail(host, HB_STATUS_FATAL,
                               "[%s] suffixes: \"%s\" cannot be the end of a file name",
                               settings->section, suffixes->list[i]);
+    if (settings->values[FEWER]->list_count > FEWER_TABLES)
+        return host->fail(host, HB_STATUS_FATAL, "[%s] fewer: more than %d tables",
+                          settings->section, (int)FEWER_TABLES);
     struct snap *snap = calloc(1, sizeof *snap);
     if (snap == NULL || !bulk_vfs_register() || !view_vfs_register()) {
         free(snap);
@@ -147,6 +160,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     snap->host = host;
     snap->suffixes = suffixes;
     snap->count = settings->values[COUNT];
+    snap->fewer = settings->values[FEWER];
     snap->wait_s = settings->values[WAIT]->number;
     snap->ways = (enum snapshot_ways)settings->values[SNAPSHOT]->number;
     snap->hold_s = settings->values[HOLD]->number;

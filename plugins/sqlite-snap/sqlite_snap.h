@@ -19,6 +19,7 @@ struct snap {
     const struct hb_host *host;
     const struct hb_value *suffixes;
     const struct hb_value *count; /* names of tables */
+    const struct hb_value *fewer; /* the same, that a restore compares */
     int64_t wait_s;
     enum snapshot_ways ways;
     int64_t hold_s;     /* a database that is read in place, once it has changed */

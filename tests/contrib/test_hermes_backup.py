@@ -27,13 +27,23 @@ SIGNATURES = {
     "run_backup": "(args)",
     "run_import": "(args)",
     "run_quick_backup": "(args)",
-    "create_quick_snapshot": "(label=None, hermes_home=None, keep=None)",
+    "create_quick_snapshot": "(label=None, hermes_home=None, keep=None, max_file_size=None)",
     "list_quick_snapshots": "(limit=20, hermes_home=None)",
     "restore_quick_snapshot": "(snapshot_id, hermes_home=None)",
     "prune_quick_snapshots": "(keep=20, hermes_home=None)",
     "restore_cron_jobs_if_emptied": "(snapshot_id, hermes_home=None)",
     "create_pre_update_backup": "(hermes_home=None, keep=5)",
     "create_pre_migration_backup": "(hermes_home=None, keep=5)",
+    "_quick_snapshot_root": "(hermes_home=None)",
+    "create_pre_update_snapshots_all_profiles": "(invoking_home=None, keep=None, max_file_size=None)",
+    "restore_cron_jobs_all_profiles": "(profile_snapshots, invoking_home=None)",
+    "restore_config_model_settings_if_rewritten": "(snapshot_id, hermes_home=None)",
+    "restore_config_model_settings_all_profiles": "(profile_snapshots, invoking_home=None)",
+    "verify_sqlite_integrity":
+        f"(path, *, check_header=True, run_pragma=True, max_bytes={2 << 30})",
+    "is_zeroed_sqlite_file": "(path, *, probe_bytes=100, force=False)",
+    "copy_db_and_verify": "(src, dst)",
+    "_safe_copy_db": "(src, dst, timeout_seconds=10.0)",
 }
 
 

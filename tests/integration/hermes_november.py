@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A home as Hermes of November 2026 has it: what conf/hermes.ini leaves out, keeps, restores and closes."""
+import contextlib
 import json
 import os
 import socket
@@ -138,6 +139,20 @@ class Import(Home):
         preserved = {row["path"] for row in self.summary(done)["preserved"]}
         self.assertLessEqual(everywhere(machine), preserved)
 
+    def test_what_lies_outside_the_home(self):
+        """It is named, and laid nowhere; all else is where it belongs."""
+        outside = ["_external/.honcho/config.json", "_external/.hindsight/x"]
+        names = everywhere([name for name in KEPT if not name.startswith("vault")]) | {"skills/_external/x"}
+        archive, target = self.archive_of([*sorted(names), *outside]), self.dir / "target"
+        done = self.hbcore("--home", target, "--json", "import", archive, expect=3)
+        skipped = {row["path"]: row["reason"] for row in self.summary(done)["skipped"]}
+        self.assertEqual(set(skipped), set(outside))
+        self.assertTrue(all("outside of the home" in reason for reason in skipped.values()), skipped)
+        found = {os.path.relpath(os.path.join(root, name), target)
+                 for root, _, files in os.walk(target) for name in files}
+        self.assertEqual(found - {".hbcore-home"}, names)
+        self.assertEqual(self.hbcore("cat", archive, outside[0]).stdout, b"of the archive")
+
     def test_secrets_end_private(self):
         secrets = everywhere(["vault.key", "vault.json.enc", ".env", "auth.json"])
         archive = self.archive_of(["config.yaml", "vault.json", *secrets])
@@ -165,6 +180,46 @@ class Import(Home):
         self.assertEqual({row["path"] for row in self.summary(done)["skipped"]}, set(bad))
         for name in bad:
             self.assertEqual(len(self.database_rows(self.home / name)), 3, name)
+
+    @staticmethod
+    def make_sessions(path, sessions, messages, wal=False):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(hb.sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}")
+            for table, rows in (("sessions", sessions), ("messages", messages)):
+                database.execute(f"DROP TABLE IF EXISTS {table}")
+                database.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, text)")
+                database.executemany(f"INSERT INTO {table} (text) VALUES (?)", [("x",)] * rows)
+
+    def test_fewer_sessions_are_told(self):
+        """Of each database; nothing, where there are as many or more, or none before."""
+        cases = {"state.db": ((2, 4), (3, 12)), "profiles/work/state.db": ((2, 4), (1, 5)),
+                 "profiles/more/state.db": ((2, 4), (1, 4)), "profiles/same/state.db": ((2, 4), (2, 4)),
+                 "profiles/new/state.db": ((2, 4), None)}
+        for name, (stored, _) in cases.items():
+            self.make_sessions(self.home / name, *stored)
+        archive = self.backup(self.home)
+        for name, (_, there) in cases.items():
+            if there is None:
+                os.unlink(self.home / name)
+            else:
+                self.make_sessions(self.home / name, *there, wal=name == "state.db")
+        holder = hb.sqlite3.connect(self.home / "state.db")  # as a gateway that runs
+        holder.execute("SELECT * FROM sessions").fetchall()
+        done = self.hbcore("--home", self.home, "--json", "import", "--force", archive)
+        told = {row["path"]: row["reason"] for row in self.summary(done)["notes"]}
+        self.assertEqual({name: text.removeprefix("sqlite-snap: ") for name, text in told.items()},
+                         {"state.db": "had 3 sessions, 12 messages; now 2, 4",
+                          "profiles/work/state.db": "had 1 sessions, 5 messages; now 2, 4"})
+        self.assertEqual(holder.execute("SELECT count(*) FROM messages").fetchone(), (4,))
+        holder.close()
+        self.make_sessions(self.home / "state.db", 3, 12)
+        with contextlib.closing(hb.sqlite3.connect(self.home / "profiles/work/state.db", isolation_level=None)) as work:
+            for table in ("sessions", "messages"):
+                work.execute(f"DROP TABLE {table}")
+        done = self.hbcore("--home", self.home, "import", "--force", archive)
+        self.assert_mentions(done, "state.db: ", "had 3 sessions, 12 messages; now 2, 4")
+        self.assertEqual((done.stdout + done.stderr).count(b"; now "), 1)
 
     def test_a_database_that_stays_locked(self):
         archive = self.dir / "a.zip"
