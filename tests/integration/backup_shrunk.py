@@ -13,6 +13,7 @@ import sqlite3
 import unittest
 
 import hb
+import odd_store
 import prune_clock
 
 FULL = bool(os.environ.get("HBCORE_FULL"))
@@ -225,6 +226,24 @@ class Shrunk(Guarded):
         done = self.hbcore("backup", "--preset", "nightly")
         self.assertIn(b"do not say how much they have", done.stdout + done.stderr)
         self.assertFalse(self.listed()[0]["shrunk"])
+
+    @unittest.skipUnless(odd_store.PLUGINS, "the odd store fails when it is told to")
+    def test_those_before_cannot_be_listed(self):
+        """Then nobody can tell: nothing goes, and the next one is compared with an older one."""
+        for _ in range(3):
+            self.backup()
+        good = set(self.names())
+        self.fill(1)
+        done = self.hbcore("backup", "--preset", "nightly", env={"ODD_FAULT": "list:1:fail"})
+        self.assertIn(b"cannot be read now, so that nothing can be compared", done.stdout + done.stderr)
+        self.assertTrue(good <= set(self.names()))
+        self.assertIn(b"not compared with those before it", self.hbcore("archives", "nightly").stdout)
+        rows, summary = self.prune(expect=3)
+        self.assertEqual((summary["removed"], rows[-1]["fate"]), (0, "held"))
+        self.assertTrue(self.backup(expect=3)["shrunk"])
+        self.fill(20)
+        self.assertFalse(self.backup()["shrunk"])
+        self.assertEqual(len(self.names()), 2)
 
     def test_every_rule(self):
         """While the newest is marked nothing is removed, with every keep-… there is."""

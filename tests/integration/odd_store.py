@@ -79,7 +79,7 @@ def places(words, hermes, user):
 def translate(words, hermes, user):
     """The words of a command line, with URLs in them. Those without archives stay as they are."""
     words = [os.fsdecode(word) for word in words]
-    if not any(word in (*READING, "backup", "prune") for word in words):
+    if not any(word in (*READING, "backup", "prune", "archives") for word in words):
         return words
     made, reading = [], False
     for at, word in enumerate(words):
