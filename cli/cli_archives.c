@@ -86,6 +86,7 @@ static void tell_program(const struct archives_command *command, const struct hb
                 facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
                 facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
     hb_json_add(object, "{s:b}", "shrunk", row->kept.shrunk);
+    hb_json_name_or_null(object, "host", row->has_origin ? row->origin.host : NULL);
     tell_receipt(object, hb_archive_receipt(&command->receipts, looked, number));
     hb_json_line(command->session->cli->out, object);
 }

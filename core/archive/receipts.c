@@ -145,16 +145,20 @@ static bool find_word(const char *const *words, int count, const char *word, int
 }
 
 /* Whoever can write there is this user; a line may be torn all the same. */
-static bool parse(const char *line, struct hb_receipt *receipt)
+static bool parse(char *line, struct hb_receipt *receipt)
 {
-    char way[16], result[16], end;
+    char *words[4], *end, *rest = line;
     int how, what;
-    if (sscanf(line, "%32[0-9a-f] %" SCNd64 " %15s %15s%c", receipt->key, &receipt->when, way,
-               result, &end) != 4 ||
-        strlen(receipt->key) != HB_RECEIPT_KEY_BYTES - 1 || receipt->when < 0 ||
-        !find_word(ways, HB_CHECKED_WAYS, way, &how) ||
-        !find_word(results, HB_CHECK_RESULTS, result, &what))
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if ((words[i] = strsep(&rest, " ")) == NULL)
+            return false;
+    receipt->when = strtoll(words[1], &end, 10);
+    if (rest != NULL || *end != '\0' || receipt->when <= 0 ||
+        strlen(words[0]) != HB_RECEIPT_KEY_BYTES - 1 ||
+        !find_word(ways, HB_CHECKED_WAYS, words[2], &how) ||
+        !find_word(results, HB_CHECK_RESULTS, words[3], &what))
         return false;
+    memcpy(receipt->key, words[0], HB_RECEIPT_KEY_BYTES);
     receipt->how = (enum hb_receipt_how)how;
     receipt->result = (enum hb_receipt_result)what;
     return true;

@@ -49,6 +49,13 @@ class Verified(hb.Case):
         self.nightly()
         self.assertEqual([row["verified"] is None for row in self.rows()], [True, False])
 
+    def test_the_host_where_the_archive_is_asked(self):
+        """Facts do not say it; without them the trailer does."""
+        self.assertIsNone(self.rows()[0]["host"])
+        for facts in self.folder.glob("*.facts"):
+            facts.unlink()
+        self.assertEqual(self.rows()[0]["host"], os.uname().nodename)
+
     def test_damage_is_told(self):
         (archive,) = hb.archives(self.folder)
         self.verify()
