@@ -23,6 +23,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+enum { REPLACED_NAMED = 10 /* files, before the question */ };
+
 struct import_options {
     const char *format, *preset;
     bool force;
@@ -99,12 +101,34 @@ static int read_answer(char *answer, size_t bytes)
     return 0;
 }
 
-static int ask(FILE *out, struct hb_error *error)
+/* The first files that would be replaced, and how many there are more. */
+static void name_replaced(FILE *out, const struct hb_restore_plan *plan,
+                          const struct hb_changes *changes)
+{
+    uint64_t named = 0, replaced = changes->counts[HB_CHANGE_REPLACED];
+    for (size_t i = 0; i < plan->count && named < REPLACED_NAMED; i++) {
+        if (changes->rows[i] != HB_CHANGE_REPLACED)
+            continue;
+        HB_AUTO_FREE char *shown = hb_printable(hb_planned_path(plan, i));
+        fprintf(out, "  %s\n", shown);
+        named++;
+    }
+    if (named < replaced)
+        fprintf(out, "  and %" PRIu64 " more\n", replaced - named);
+}
+
+static int ask(FILE *out, const struct hb_restore_plan *plan, const struct hb_changes *changes,
+               struct hb_error *error)
 {
     char answer[64];
-    fprintf(out, "\nWarning: the target already has a configuration.\n"
-                 "Importing replaces files there with those of the archive.\n\n"
-                 "Continue? [y/N] ");
+    bool names = changes != NULL && changes->counts[HB_CHANGE_REPLACED] > 0;
+    fprintf(out,
+            "\nWarning: the target already has a configuration.\n"
+            "Importing replaces files there with those of the archive%s\n",
+            names ? ":" : ".");
+    if (names)
+        name_replaced(out, plan, changes);
+    fprintf(out, "\nContinue? [y/N] ");
     if ((fflush(out) != 0 || ferror(out)) &&
         hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
         hb_error_set(error, HB_STATUS_FATAL,
@@ -253,7 +277,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         print_members(command, plan, changes);
         return HB_OK;
     }
-    int status = must_ask ? ask(out, error) : HB_OK;
+    int status = must_ask ? ask(out, plan, changes, error) : HB_OK;
     if (status == HB_STATUS_NOMATCH)
         fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
