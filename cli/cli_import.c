@@ -30,6 +30,7 @@ struct import_options {
     bool force;
     bool dry_run;
     bool backup_first;
+    bool only_changed;
     struct hb_choice_options choice;
 };
 
@@ -43,6 +44,8 @@ static const struct hb_cli_option table[] = {
      .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS},
     {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
+    {"only-changed", 0, NULL, "leave alone what the home holds already, byte by byte",
+     .offset = AT(only_changed)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
     HB_CHOICE_ROWS("import", AT(choice), 0),
     {0},
@@ -345,6 +348,9 @@ static void print_json(const struct import_command *command)
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
     hb_choice_json(object, &command->choice);
+    json_object_set_new(object, "left_unchanged",
+                        command->options->only_changed ? json_integer((json_int_t)result->unchanged)
+                                                       : json_null());
     json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
@@ -373,6 +379,8 @@ static void print_summary(const struct import_command *command)
                           hb_human_seconds(hb_session_seconds(command->session), time));
         if (!cli->quiet)
             fprintf(out, "  Target: %s\n", home);
+        if (!cli->quiet && command->options->only_changed)
+            fprintf(out, "  Unchanged: %" PRIu64 "\n", result->unchanged);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
@@ -442,6 +450,7 @@ static int import_archive(struct import_command *command)
         .wait_seconds = session->cli->wait_seconds,
         .dry_run = options->dry_run,
         .force = options->force,
+        .only_changed = options->only_changed,
         .choice = hb_choice_is_open(&command->choice) ? NULL : &command->choice,
         .begin = on_begin,
         .confirm = on_confirm,
@@ -512,6 +521,10 @@ static int run(struct hb_session *session)
 static int check(const struct hb_cli *cli, const void *parsed)
 {
     const struct import_options *options = parsed;
+    if (options->only_changed && options->dry_run)
+        return hb_cli_usage(cli, "import",
+                            "--only-changed does not go with --dry-run, which reads no data: "
+                            "nothing could be compared");
     return hb_choice_options_check(cli, "import", &options->choice);
 }
 
