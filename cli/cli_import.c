@@ -23,11 +23,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+enum { REPLACED_NAMED = 10 /* files, before the question */ };
+
 struct import_options {
     const char *format, *preset;
     bool force;
     bool dry_run;
     bool backup_first;
+    bool only_changed;
     struct hb_choice_options choice;
 };
 
@@ -41,6 +44,8 @@ static const struct hb_cli_option table[] = {
      .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS},
     {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
+    {"only-changed", 0, NULL, "leave alone what the home holds already, byte by byte",
+     .offset = AT(only_changed)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
     HB_CHOICE_ROWS("import", AT(choice), 0),
     {0},
@@ -99,12 +104,34 @@ static int read_answer(char *answer, size_t bytes)
     return 0;
 }
 
-static int ask(FILE *out, struct hb_error *error)
+/* The first files that would be replaced, and how many there are more. */
+static void name_replaced(FILE *out, const struct hb_restore_plan *plan,
+                          const struct hb_changes *changes)
+{
+    uint64_t named = 0, replaced = changes->counts[HB_CHANGE_REPLACED];
+    for (size_t i = 0; i < plan->count && named < REPLACED_NAMED; i++) {
+        if (changes->rows[i] != HB_CHANGE_REPLACED)
+            continue;
+        HB_AUTO_FREE char *shown = hb_printable(hb_planned_path(plan, i));
+        fprintf(out, "  %s\n", shown);
+        named++;
+    }
+    if (named < replaced)
+        fprintf(out, "  and %" PRIu64 " more\n", replaced - named);
+}
+
+static int ask(FILE *out, const struct hb_restore_plan *plan, const struct hb_changes *changes,
+               struct hb_error *error)
 {
     char answer[64];
-    fprintf(out, "\nWarning: the target already has a configuration.\n"
-                 "Importing replaces files there with those of the archive.\n\n"
-                 "Continue? [y/N] ");
+    bool names = changes != NULL && changes->counts[HB_CHANGE_REPLACED] > 0;
+    fprintf(out,
+            "\nWarning: the target already has a configuration.\n"
+            "Importing replaces files there with those of the archive%s\n",
+            names ? ":" : ".");
+    if (names)
+        name_replaced(out, plan, changes);
+    fprintf(out, "\nContinue? [y/N] ");
     if ((fflush(out) != 0 || ferror(out)) &&
         hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
         hb_error_set(error, HB_STATUS_FATAL,
@@ -253,7 +280,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         print_members(command, plan, changes);
         return HB_OK;
     }
-    int status = must_ask ? ask(out, error) : HB_OK;
+    int status = must_ask ? ask(out, plan, changes, error) : HB_OK;
     if (status == HB_STATUS_NOMATCH)
         fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
@@ -321,6 +348,9 @@ static void print_json(const struct import_command *command)
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
     hb_choice_json(object, &command->choice);
+    json_object_set_new(object, "left_unchanged",
+                        command->options->only_changed ? json_integer((json_int_t)result->unchanged)
+                                                       : json_null());
     json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
@@ -349,6 +379,8 @@ static void print_summary(const struct import_command *command)
                           hb_human_seconds(hb_session_seconds(command->session), time));
         if (!cli->quiet)
             fprintf(out, "  Target: %s\n", home);
+        if (!cli->quiet && command->options->only_changed)
+            fprintf(out, "  Unchanged: %" PRIu64 "\n", result->unchanged);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
@@ -418,6 +450,7 @@ static int import_archive(struct import_command *command)
         .wait_seconds = session->cli->wait_seconds,
         .dry_run = options->dry_run,
         .force = options->force,
+        .only_changed = options->only_changed,
         .choice = hb_choice_is_open(&command->choice) ? NULL : &command->choice,
         .begin = on_begin,
         .confirm = on_confirm,
@@ -488,6 +521,10 @@ static int run(struct hb_session *session)
 static int check(const struct hb_cli *cli, const void *parsed)
 {
     const struct import_options *options = parsed;
+    if (options->only_changed && options->dry_run)
+        return hb_cli_usage(cli, "import",
+                            "--only-changed does not go with --dry-run, which reads no data: "
+                            "nothing could be compared");
     return hb_choice_options_check(cli, "import", &options->choice);
 }
 

@@ -364,10 +364,19 @@ static void on_would_restore(void *context, const char *path, uint64_t bytes, co
     hb_session_print_entry(command->session, path, false, change, object);
 }
 
+static void say_way_back(const struct snapshot_command *command, const char *id)
+{
+    if (id == NULL)
+        return;
+    HB_AUTO_FREE char *line = hb_session_command_line(command->session, "hbcore snapshot restore");
+    HB_AUTO_FREE char *word = hb_shell_word(id);
+    hb_session_say(command->session, "  What was there before: %s %s\n", line, word);
+}
+
 static int restore(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
-    struct hb_snapshot_restored restored;
+    struct hb_snapshot_restored restored = {.way_back = NULL};
     bool dry_run = command->options->dry_run;
     HB_AUTO_FREE char *name =
         hb_snapshot_wanted(&session->run, session->arguments[0], &session->error);
@@ -378,6 +387,7 @@ static int restore(struct snapshot_command *command)
     if (status == HB_OK)
         status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
                                      &restored, &session->error);
+    HB_AUTO_FREE char *way_back = restored.way_back;
     if (status == HB_OK)
         tell_done(command, NULL, restored.files, restored.bytes, false);
     if (status == HB_STATUS_NOMATCH) { /* another machine */
@@ -395,10 +405,12 @@ static int restore(struct snapshot_command *command)
     else
         hb_session_say(session, "Restored %" PRIu64 " of %" PRIu64 " file%s from %s\n",
                        restored.files, restored.members, hb_plural(restored.members), shown);
+    say_way_back(command, way_back);
     json_t *members =
         json_pack("{s:I, s:I, s:I}", "files", (json_int_t)restored.files, "bytes",
                   (json_int_t)restored.bytes, "members", (json_int_t)restored.members);
     hb_json_name(members, "id", name);
+    hb_json_name_or_null(members, "way_back", way_back);
     int code = conclude(command, "snapshot restore", members);
     if (dry_run || restored.files > 0)
         return code;

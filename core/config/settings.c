@@ -293,6 +293,8 @@ static const struct hb_option *const snapshot_options[] = {
            NULL, "Leave out larger files, and name them; no older snapshot goes then; 0: none"),
     NUMBER(hb_snapshot_settings, keep, HB_OPTION_INTEGER, "keep", "20", 0, 1000000, NULL,
            "How many snapshots stay when another one has been made"),
+    FLAG(hb_snapshot_settings, before_restore, "before-restore", "no",
+         "Make a snapshot before snapshot restore replaces anything"),
 };
 
 #define TABLE(name, is_labelled, table, structure)                                                 \

@@ -53,6 +53,7 @@ struct hb_snapshot_settings {
     const char *const *files, *const *without;
     int64_t max_file_size; /* 0: no limit */
     int64_t keep;
+    bool before_restore;
 };
 
 /* ---- the tables ---------------------------------------------------------------------------- */

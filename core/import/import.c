@@ -185,6 +185,7 @@ static int publish(struct import *import)
                            &result, &import->publishing, import->error);
     import->result->files = result.files;
     import->result->bytes = result.bytes;
+    import->result->unchanged = import->staging.unchanged;
     import->to_be_continued = status != HB_OK && import->publishing;
     return status;
 }
@@ -332,6 +333,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .contents = &import.contents,
         .filters = &import.filters,
         .umask = current_umask(),
+        .only_changed = request->only_changed,
     };
     /* Where owners differ, a tree cannot be given to one. */
     import.staging.keeps_owners =

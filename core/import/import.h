@@ -30,6 +30,7 @@ struct hb_import_request {
     int64_t wait_seconds;
     bool dry_run;
     bool force;               /* do not ask */
+    bool only_changed;        /* what the home holds already is left alone */
     struct hb_choice *choice; /* what of it; NULL: everything */
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */
     int (*begin)(void *context, struct hb_error *error);
@@ -53,7 +54,8 @@ struct hb_import_result {
     uint64_t files;
     uint64_t bytes;
     uint64_t members;
-    char *wrapper; /* that was stripped, or NULL; caller frees */
+    uint64_t unchanged; /* with only_changed: files and links that were left alone */
+    char *wrapper;      /* that was stripped, or NULL; caller frees */
     unsigned swept;
 };
 

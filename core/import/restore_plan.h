@@ -24,7 +24,8 @@ enum hb_action {
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
     HB_REPLACED,  /* a later member has the same path */
     HB_ORIGIN,    /* not restored itself, but a hard link to it is: its data is needed */
-    HB_UNWANTED   /* the user has not chosen it */
+    HB_UNWANTED,  /* the user has not chosen it */
+    HB_UNCHANGED  /* the home holds it already: staging_unchanged.h */
 };
 
 #define HB_MODE_IS_OPEN UINT16_MAX

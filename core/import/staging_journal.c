@@ -6,6 +6,7 @@
 #include "import/staging_mounts.h"
 #include "import/staging_names.h"
 #include "import/staging_notes.h"
+#include "import/staging_unchanged.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -191,6 +192,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         hb_staging_note_renamed(staging);
+    if (status == HB_OK && staging->only_changed)
+        hb_staging_leave_unchanged(staging);
     if (status == HB_OK)
         status = hb_staging_spread(staging, error);
     if (status == HB_OK)

@@ -2,24 +2,8 @@
 #include "import/staging_led.h"
 
 #include "base/memory.h"
-#include "files/io.h"
 #include "host/own_places.h"
 #include <string.h>
-
-enum { PIECE = 64 << 10 };
-
-static bool holds_same(int one, int other)
-{
-    HB_AUTO_FREE unsigned char *left = hb_alloc(PIECE), *right = hb_alloc(PIECE);
-    for (uint64_t at = 0;; at += PIECE) {
-        int64_t got = hb_read_all_at(one, left, PIECE, at);
-        if (got < 0 || hb_read_all_at(other, right, PIECE, at) != got ||
-            memcmp(left, right, (size_t)got) != 0)
-            return false;
-        if (got < PIECE)
-            return true;
-    }
-}
 
 static bool is_same(const struct hb_staging *staging, size_t index, size_t other)
 {
@@ -31,7 +15,7 @@ static bool is_same(const struct hb_staging *staging, size_t index, size_t other
         return strcmp(hb_planned_link(plan, index), hb_planned_link(plan, other)) == 0;
     HB_AUTO_CLOSE int one = hb_staging_open_staged(staging, index);
     HB_AUTO_CLOSE int another = hb_staging_open_staged(staging, other);
-    return one >= 0 && another >= 0 && holds_same(one, another);
+    return one >= 0 && another >= 0 && hb_staging_holds_same(one, another);
 }
 
 static void drop(void *context, size_t index, size_t other, const char *real)

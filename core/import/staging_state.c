@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+enum { PIECE = 64 << 10 };
+
 int hb_staging_open_staged(const struct hb_staging *staging, size_t index)
 {
     char name[24];
@@ -70,4 +72,17 @@ bool hb_staging_is_missing(const struct hb_staging *staging, size_t index)
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
     return missing;
+}
+
+bool hb_staging_holds_same(int one, int other)
+{
+    HB_AUTO_FREE unsigned char *left = hb_alloc(PIECE), *right = hb_alloc(PIECE);
+    for (uint64_t at = 0;; at += PIECE) {
+        int64_t got = hb_read_all_at(one, left, PIECE, at);
+        if (got < 0 || hb_read_all_at(other, right, PIECE, at) != got ||
+            memcmp(left, right, (size_t)got) != 0)
+            return false;
+        if (got < PIECE)
+            return true;
+    }
 }

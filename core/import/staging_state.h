@@ -33,6 +33,8 @@ struct hb_staging {
     struct hb_numbers notes;      /* what was there, one a member (staging_notes.c) */
     bool noted;
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
+    bool only_changed;    /* what the home holds already is left alone: staging_unchanged.h */
+    uint64_t unchanged;   /* how many that were */
     size_t without_owner; /* members of which the archive does not say whose they were */
     bool *checked;        /* members that a content plugin has looked at already; NULL: none */
 };
@@ -53,6 +55,9 @@ int hb_staging_open_staged(const struct hb_staging *staging, size_t index);
 /* Gives an open file the time of the row's data; copies data, and does the same. 0 or -errno. */
 int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd);
 int hb_staging_copy(const struct hb_staging *staging, size_t index, int from, int to);
+
+/* Do two open files hold the same bytes? Not, if one cannot be read. */
+bool hb_staging_holds_same(int one, int other);
 
 /* Does the home have nothing where the member goes? */
 bool hb_staging_is_missing(const struct hb_staging *staging, size_t index);

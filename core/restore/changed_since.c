@@ -55,6 +55,14 @@ static int ask_since(const struct hb_since_question *question)
         (question->begun ? HB_SINCE_BEGUN : 0u) | (question->copied ? HB_SINCE_COPIED : 0u));
 }
 
+bool hb_holds_staged(const struct hb_since_question *question)
+{
+    const struct hb_content_ops *ops = question->content->plugin->ops;
+    bool holds = HB_CAN(ops, since) && ask_since(question) == HB_SINCE_AS_STAGED;
+    hb_run_clear_failure(question->content->run); /* it is put back then, which tells */
+    return holds;
+}
+
 static int ask(const struct hb_since_question *question)
 {
     const struct hb_content_ops *ops = question->content->plugin->ops;

@@ -36,6 +36,12 @@ struct hb_since_question {
 /* *status: of HB_FATE_FAILED, HB_STATUS_LATER among them. */
 enum hb_fate hb_changed_since(const struct hb_since_question *question, int *status);
 
+/*
+ * Does the file in the home hold what is staged, as its plugin sees it? Of the row only the index
+ * counts. False also if that cannot be told.
+ */
+bool hb_holds_staged(const struct hb_since_question *question);
+
 /* What a content plugin says of a file in the home, for the journal. False: nothing. */
 bool hb_note_content(const struct hb_instance *content, const char *path, const struct stat *there,
                      unsigned char note[HB_NOTE_CONTENT_BYTES]);

@@ -3,12 +3,14 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include "host/content.h"
 #include "host/filter.h"
 #include "import/import.h"
 #include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/snapshot_make.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -22,6 +24,7 @@ struct restorer {
     struct hb_catalog catalog; /* the files that the manifest names and that are there */
     hb_would_restore would_restore;
     void *context;
+    char *way_back; /* the snapshot that was made first */
     struct hb_error *error;
 };
 
@@ -208,6 +211,49 @@ static int tell(void *context, const struct hb_archive *archive, const struct hb
     return HB_OK;
 }
 
+/* ---- the way back -------------------------------------------------------------------------- */
+
+/* It may be a damaged file that somebody wants to be rid of: what the snapshot lacks is told. */
+static void tell_what_it_lacks(struct hb_report *report, const struct hb_report *of)
+{
+    for (size_t i = 0; i < of->count; i++)
+        if (of->findings[i].kind == HB_FOUND_SKIPPED || of->findings[i].kind == HB_FOUND_DOUBTFUL)
+            hb_report_add(report, HB_FOUND_NOTE, of->findings[i].path,
+                          "in the snapshot that was made first: %s", of->findings[i].reason);
+}
+
+/*
+ * All is staged, and nothing has been replaced yet. No older snapshot is removed: it could be the
+ * one that is put back.
+ */
+static int save_first(void *context, struct hb_error *error)
+{
+    struct restorer *restorer = context;
+    struct hb_run own, *run = restorer->run; /* that of the restore is in the middle of things */
+    struct hb_snapshot_made made = {.id = NULL};
+    hb_run_init(&own, run->config);
+    own.log = run->log;
+    own.log_level = run->log_level;
+    int result = hb_root_copy(&run->home, &own.home);
+    if (result == 0)
+        hb_run_set_reading(&own);
+    int status = result == 0
+                     ? HB_OK
+                     : hb_error_set(error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",
+                                    run->home.path, strerror(-result));
+    const struct hb_snapshot_request request = {.run = &own, .label = "before-restore"};
+    if (status == HB_OK)
+        status = hb_snapshot_make(&request, &made, error);
+    if (status == HB_OK)
+        tell_what_it_lacks(&run->report, &own.report);
+    else if (status == HB_STATUS_FATAL)
+        hb_error_hint(error, "nothing was restored; to restore without making a snapshot first, "
+                             "use --set snapshot.before-restore=no");
+    restorer->way_back = made.id;
+    hb_run_clear(&own);
+    return status;
+}
+
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                         hb_would_restore would_restore, void *context,
                         struct hb_snapshot_restored *restored, struct hb_error *error)
@@ -218,12 +264,14 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                                 .would_restore = would_restore,
                                 .context = context};
     struct hb_import_source source = {name, make_plan, copy_files, &restorer};
-    struct hb_import_request request = {.run = run,
-                                        .source = &source,
-                                        .dry_run = dry_run,
-                                        .force = true,
-                                        .confirm = dry_run ? tell : NULL,
-                                        .context = &restorer};
+    struct hb_import_request request = {
+        .run = run,
+        .source = &source,
+        .dry_run = dry_run,
+        .force = true,
+        .confirm = dry_run ? tell : NULL,
+        .before = hb_config_snapshot(run->config)->before_restore ? save_first : NULL,
+        .context = &restorer};
     struct hb_import_result result;
     int status = hb_import(&request, &result, error);
     *restored = (struct hb_snapshot_restored){.members = hb_manifest_count(&restorer.manifest)};
@@ -231,6 +279,7 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
         restored->files = result.files;
         restored->bytes = result.bytes;
     }
+    restored->way_back = restorer.way_back;
     hb_catalog_clear(&restorer.catalog);
     hb_manifest_clear(&restorer.manifest);
     hb_root_close(&restorer.root);

@@ -9,6 +9,7 @@
 struct hb_snapshot_restored {
     uint64_t members; /* in the manifest */
     uint64_t files, bytes;
+    char *way_back; /* the snapshot that was made first, or NULL; caller frees */
 };
 
 /* Of a dry run: a file, and what becomes of it ("new", "replaced", …; see changes.h). */

@@ -111,6 +111,42 @@ class Changes(Choice):
             self.assertIn("Changes: 2 new, 2 replaced, 5 unchanged (same size and time), "
                           "2 preserved\n", before)
 
+    def asked(self):
+        """What stands below the warning, line by line."""
+        text = self.hbcore("--quiet", "--home", self.home, "import", self.archive, input=b"n\n",
+                           expect=4).stdout.decode()
+        warning, _, _ = text.partition("\nContinue? [y/N] ")
+        return warning.partition("Importing replaces files there ")[2].splitlines()
+
+    def test_the_question_names_what_is_replaced(self):
+        self.change_the_home()
+        first, *names = self.asked()
+        self.assertEqual((first, sorted(names)),
+                         ("with those of the archive:", ["  config.yaml", "  state.db"]))
+
+    def test_the_question_names_ten_of_them(self):
+        """Hostile names are escaped; the others are counted."""
+        for number, count in ((8, 10), (9, 10), (14, 10)):
+            for i in range(number):
+                hb.write(self.home / f"many/\x1b[31m\n{i:02}", b"then")
+            self.archive = self.backup(self.home)
+            for i in range(number):
+                hb.write(self.home / f"many/\x1b[31m\n{i:02}", b"now it is longer")
+            hb.write(self.home / "config.yaml", b"model: larger\n")
+            first, *names = self.asked()
+            more = number + 2 - count
+            self.assertEqual(first, "with those of the archive:")
+            self.assertEqual(names[count:], [f"  and {more} more"] if more else [])
+            escaped = [name for name in names if "many" in name]
+            self.assertGreaterEqual(len(escaped), min(8, number))
+            self.assertEqual([name for name in escaped if "\x1b" in name or "\\" not in name], [])
+            self.assertEqual(len(set(names)), len(names))
+
+    def test_the_question_without_anything_to_name(self):
+        (self.home / "state.db").unlink()
+        self.archive = self.backup(self.home)
+        self.assertEqual(self.asked(), ["with those of the archive."])
+
     def test_the_dry_run_for_people(self):
         self.change_the_home()
         text = self.hbcore("--home", self.home, "import", self.archive, "--dry-run").stdout.decode()

@@ -525,6 +525,50 @@ class Restore(SnapshotCase):
         path.write_text(json.dumps(meta))
         self.assert_mentions(self.snapshot("restore", "1", expect=1), "no file of this snapshot")
 
+    def test_what_was_there_is_saved_first(self):
+        """The way back is a snapshot like any other; none is removed for it."""
+        name, first = self.create()["id"], ("--set", "snapshot.before-restore=yes")
+        hb.write(self.home / "config.yaml", b"by hand\n")
+        done = self.summary(self.snapshot("restore", name, *first, "--set", "snapshot.keep=1"))
+        rows = self.listed()
+        self.assertEqual([row["id"] for row in rows], [done["way_back"], name])
+        self.assertEqual(rows[0]["label"], "before-restore")
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
+        self.assertIsNone(self.summary(self.snapshot("restore", name, *first, "--dry-run"))["way_back"])
+        self.snapshot("restore", done["way_back"])
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"by hand\n")
+        self.assertEqual(len(self.listed()), 2)
+        text = self.hbcore(*first, "--home", self.home, "snapshot", "restore", name).stdout.decode()
+        self.assertRegex(text, r"\n  What was there before: hbcore .*snapshot restore \S+-before-restore")
+
+    def test_what_cannot_be_saved_first_does_not_keep_from_it(self):
+        """A damaged database, say, that somebody wants to be rid of."""
+        name = self.create()["id"]
+        (self.home / "config.yaml").write_bytes(b"long" * 1000)
+        done = self.summary(self.snapshot("restore", name, "--set", "snapshot.before-restore=yes",
+                                          "--set", "snapshot.max-file-size=1K"))
+        self.assertIn("in the snapshot that was made first", json.dumps(done["notes"]))
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
+
+    def test_every_kill_with_a_snapshot_first(self):
+        """Wherever it is killed, what was there is in the home or in a whole snapshot."""
+        name = self.create()["id"]
+        line = ("--home", self.home, "--set", "backup.workers=1", "--set", "snapshot.before-restore=yes",
+                "snapshot", "restore", name)
+        hb.write(self.home / "config.yaml", b"changed\n")
+        total = self.faulted(*line, calls="rename").count
+        for at in range(1, total + 1):
+            with self.subTest(at=at):
+                mine = f"changed {at}\n".encode()
+                hb.write(self.home / "config.yaml", mine)
+                self.faulted(*line, calls="rename", at=at, kill=True, expect=None)
+                saved = [path.read_bytes() for path in self.snapshots.glob("*-before-restore*/config.yaml")]
+                if (self.home / "config.yaml").read_bytes() != mine:
+                    self.assertIn(mine, saved)
+                self.hbcore(*line)
+                self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
+                self.assert_nothing_left(self.home)
+
     def test_every_kill(self):
         name = self.create()["id"]
         line = ("--home", self.home, "--set", "backup.workers=1", "snapshot", "restore", name)
