@@ -17,7 +17,7 @@ import schemas
 # and schemas.py looks at each of their lines.
 RARE = {"completed_import_files", "left_alone_files", "reason"}
 TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
-         "archives": {"listed_archive"},
+         "archives": {"listed_archive"}, "diff": {"difference"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
          "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
 
@@ -85,6 +85,9 @@ class Lines(hb.Case):
         self.run_json("snapshot", "prune", "--keep", "0")
         self.run_json("prune", options=preset)
         self.run_json("archives", options=preset)
+        hb.write(self.home / "one more.txt", "new since")
+        self.run_json("backup", "-o", self.dir / "later.zip")
+        self.run_json("diff", archive, self.dir / "later.zip")
         self.run_json("plugins", "list")
         self.run_json("plugins", "show", "zip")
         self.run_json("plugins", "show", "hermes")
