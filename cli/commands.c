@@ -11,6 +11,7 @@ const struct hb_command *const hb_commands[] = {
     &hb_command_verify,
     &hb_command_snapshot,
     &hb_command_archives,
+    &hb_command_find_files,
     &hb_command_diff,
     &hb_command_prune,
     &hb_command_schedule,

@@ -369,11 +369,14 @@ static int check_used(const struct parsing *parsing, const struct hb_form *form)
 
 static bool takes_so_many(const struct hb_form *form, int count)
 {
-    int wanted = 0;
-    for (const char *at = form->arguments; at != NULL; at = strchr(at + 1, ' '))
-        wanted++;
-    return count == wanted || (wanted > 0 && (strstr(form->arguments, "...") != NULL ||
-                                              (form->arguments[0] == '[' && count < wanted)));
+    const char *bracket = form->arguments == NULL ? NULL : strchr(form->arguments, '[');
+    int most = 0, least = 0;
+    for (const char *at = form->arguments; at != NULL; at = strchr(at + 1, ' ')) {
+        most++;
+        least += bracket == NULL || at < bracket - 1;
+    }
+    return count >= least &&
+           (count <= most || (most > 0 && strstr(form->arguments, "...") != NULL));
 }
 
 /* By the words that are not options: a subcommand, where there are some, and its arguments. */

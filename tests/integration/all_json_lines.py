@@ -17,7 +17,7 @@ import schemas
 # and schemas.py looks at each of their lines.
 RARE = {"completed_import_files", "left_alone_files", "reason"}
 TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
-         "archives": {"listed_archive"}, "diff": {"difference"},
+         "archives": {"listed_archive"}, "diff": {"difference"}, "find": {"found"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
          "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
 
@@ -87,6 +87,7 @@ class Lines(hb.Case):
         self.run_json("archives", options=preset)
         hb.write(self.home / "one more.txt", "new since")
         self.run_json("backup", "-o", self.dir / "later.zip")
+        self.run_json("find", "config.yaml", "nightly", options=preset)
         self.run_json("diff", archive, self.dir / "later.zip")
         self.run_json("plugins", "list")
         self.run_json("plugins", "show", "zip")

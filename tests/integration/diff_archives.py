@@ -136,9 +136,10 @@ class Sealed(sealed.Case):
         archive = self.seal()
         done = self.hbcore("diff", archive, archive)
         self.assertIn(b"0 added, 0 removed, 0 changed", done.stdout)
-        self.config = hb.GENERIC
-        done = self.hbcore("diff", archive, archive, expect=None)
-        self.assertEqual((done.returncode, done.stdout), (3, b""))
+        for config in (self.public, self.wrong):
+            done = self.run_with(config, "diff", archive, archive, expect=3)
+            self.assertEqual(done.stdout, b"")
+            self.assert_mentions(done, str(archive))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore find: in which archives a file is, and since when it is as it is there. */
+#include "archive/hard_links.h"
+#include "archive/member.h"
+#include "archives_table.h"
+#include "backup/look.h"
+#include "base/human.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "base/patterns.h"
+#include "commands.h"
+#include "complain.h"
+#include "session.h"
+#include "summary.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A member that was asked for, in one archive. */
+struct sighting {
+    char *path; /* owned by the first of its name in `sightings`, once they are sorted; before, each
+                 */
+    size_t place, archive; /* `archive`: in `seen`, the newest first */
+    uint64_t bytes, hash;
+    int64_t mtime;
+    uint8_t type;
+    bool hashed;
+};
+
+struct seen {
+    char *path;
+    int64_t started;
+};
+
+struct find {
+    struct hb_session *session;
+    struct hb_patterns *patterns;
+    struct sighting *sightings;
+    size_t count, room;
+    struct seen *seen; /* archives that were read */
+    size_t seen_count;
+    size_t place;
+    uint64_t found, others;
+    bool unread;
+};
+
+/* ---- one archive --------------------------------------------------------------------------- */
+
+static void add(struct find *find, const struct hb_archive *archive, const uint32_t *contents,
+                size_t index)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    struct sighting new = {.path = hb_copy_text(hb_catalog_path(catalog, index)),
+                           .place = find->place,
+                           .archive = find->seen_count - 1,
+                           .mtime = hb_catalog_mtime_seconds(catalog, index),
+                           .type = (uint8_t)catalog->members[index].type};
+    if (hb_hard_links_is_file(catalog, contents, index, &new.bytes)) {
+        size_t content = contents != NULL ? contents[index] : index;
+        new.hashed = archive->has_trailer && !archive->later_trailer &&hb_trailer_content(
+                                                 &archive->trailer, content, &new.hash);
+        new.type = HB_TYPE_FILE;
+    }
+    if (find->count == find->room) {
+        find->room = find->room * 2 + 64;
+        find->sightings = hb_resize(find->sightings, find->room, sizeof *find->sightings);
+    }
+    find->sightings[find->count++] = new;
+}
+
+static void search(struct find *find, const struct hb_archive *archive)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    uint32_t *contents = hb_hard_links_find(catalog);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const char *path = hb_catalog_path(catalog, i);
+        if (hb_patterns_include(find->patterns, path, strlen(path),
+                                catalog->members[i].type == HB_TYPE_DIRECTORY))
+            add(find, archive, contents, i);
+    }
+    free(contents);
+}
+
+/* What cannot be read is told: it never means that the file is not in it. */
+static int look_into(struct find *find, const struct hb_looked *looked, size_t number)
+{
+    const struct hb_preset_archive *row = &looked->archives->rows[number];
+    struct hb_archive archive = {.fd = -1};
+    struct hb_error error = {0};
+    char *path = hb_preset_archive_path(looked->archives, number);
+    int status = hb_archive_open(&find->session->run, path, NULL, &archive, &error);
+    if (status == HB_OK)
+        status = hb_archive_list(&archive, &error);
+    if (status == HB_OK) {
+        find->seen = hb_resize(find->seen, find->seen_count + 1, sizeof *find->seen);
+        find->seen[find->seen_count++] =
+            (struct seen){.path = path, .started = hb_archive_facts(row).started};
+        search(find, &archive);
+    } else if (status != HB_STATUS_CANCELLED) {
+        find->unread = true;
+        hb_report_add(&find->session->run.report, HB_FOUND_DOUBTFUL, "",
+                      "%s cannot be read, so nobody can tell what is in it: %s", path,
+                      hb_error_why(&error));
+        status = HB_OK;
+        free(path);
+    } else {
+        find->session->error = error;
+        free(path);
+    }
+    hb_archive_close(&archive);
+    return status;
+}
+
+/* ---- what is said -------------------------------------------------------------------------- */
+
+static int by_path_and_time(const void *one, const void *other)
+{
+    const struct sighting *a = one, *b = other;
+    int order = strcmp(a->path, b->path);
+    if (order != 0)
+        return order;
+    if (a->place != b->place)
+        return (a->place > b->place) - (a->place < b->place);
+    return (a->archive > b->archive) - (a->archive < b->archive);
+}
+
+/* Is it the same in the archive right before it in the list? */
+static bool goes_on(const struct sighting *newer, const struct sighting *older)
+{
+    if (older->archive - newer->archive > 1 || newer->place != older->place ||
+        newer->type != older->type || newer->bytes != older->bytes ||
+        newer->hashed != older->hashed || strcmp(newer->path, older->path) != 0)
+        return false;
+    return newer->hashed ? newer->hash == older->hash : newer->mtime == older->mtime;
+}
+
+static const char *stamp_of(int64_t when, char text[32])
+{
+    struct tm local;
+    time_t seconds = (time_t)when;
+    if (when <= 0 || localtime_r(&seconds, &local) == NULL ||
+        strftime(text, 32, "%Y-%m-%d %H:%M", &local) == 0)
+        memcpy(text, "?", 2);
+    return text;
+}
+
+static void tell_program(const struct find *find, const struct sighting *newest,
+                         const struct sighting *oldest)
+{
+    json_t *object = json_pack("{s:s}", "type", "found");
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, newest->hash);
+    hb_json_name(object, "path", newest->path);
+    hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->type), "bytes",
+                (json_int_t)newest->bytes, "hash", newest->hashed ? json_string(hash) : json_null(),
+                "mtime", (json_int_t)newest->mtime, "archives",
+                (json_int_t)(oldest->archive - newest->archive + 1));
+    hb_json_name(object, "first", find->seen[oldest->archive].path);
+    hb_json_name(object, "last", find->seen[newest->archive].path);
+    hb_json_line(find->session->cli->out, object);
+}
+
+static void tell_people(const struct find *find, const struct sighting *newest,
+                        const struct sighting *oldest, bool first)
+{
+    FILE *out = find->session->cli->out;
+    char size[HB_HUMAN_BYTES], from[32], to[32], changed[32];
+    size_t archives = oldest->archive - newest->archive + 1;
+    const struct seen *begun = &find->seen[oldest->archive], *last = &find->seen[newest->archive];
+    HB_AUTO_FREE char *path = hb_printable(newest->path);
+    HB_AUTO_FREE char *begun_path = hb_printable(begun->path);
+    HB_AUTO_FREE char *last_path = hb_printable(last->path);
+    if (first)
+        fprintf(out, "%s%s\n", path, newest->type == HB_TYPE_DIRECTORY ? "/" : "");
+    fprintf(out, "  %10s, of %s: ", hb_human_bytes(newest->bytes, size),
+            stamp_of(newest->mtime, changed));
+    if (archives == 1)
+        fprintf(out, "in that of %s: %s\n", stamp_of(last->started, to), last_path);
+    else
+        fprintf(out, "in %zu archives, from %s to %s: %s to %s\n", archives,
+                stamp_of(begun->started, from), stamp_of(last->started, to), begun_path, last_path);
+}
+
+static void tell_all(struct find *find)
+{
+    if (find->count > 0)
+        qsort(find->sightings, find->count, sizeof *find->sightings, by_path_and_time);
+    for (size_t i = 0, end; i < find->count; i = end) {
+        const struct sighting *newest = &find->sightings[i];
+        bool first = i == 0 || strcmp(newest->path, find->sightings[i - 1].path) != 0;
+        for (end = i + 1; end < find->count; end++)
+            if (!goes_on(&find->sightings[end - 1], &find->sightings[end]))
+                break;
+        find->found += first;
+        if (find->session->cli->json)
+            tell_program(find, newest, &find->sightings[end - 1]);
+        else
+            tell_people(find, newest, &find->sightings[end - 1], first);
+    }
+}
+
+static void finish(struct find *find)
+{
+    struct hb_session *session = find->session;
+    json_t *object = NULL;
+    if (find->others > 0)
+        hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
+                      "archives of other homes were passed over: %" PRIu64, find->others);
+    hb_report_sort(&session->run.report);
+    if (session->cli->json) {
+        object = hb_session_summary(session, "find");
+        hb_json_add(object, "{s:s, s:I, s:I}", "status", find->unread ? "incomplete" : "complete",
+                    "found", (json_int_t)find->found, "archives", (json_int_t)find->seen_count);
+    } else {
+        hb_session_say(session, "%" PRIu64 " found in %zu archive%s\n", find->found,
+                       find->seen_count, hb_plural(find->seen_count));
+        fflush(session->cli->out);
+        hb_summary_problems(session->cli, &session->run.report);
+        hb_summary_notes(session->cli, &session->run.report);
+    }
+    hb_session_print_summary(session, object);
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+struct searching {
+    struct find *find;
+    int status;
+    bool failed;
+};
+
+static void on_looked(void *context, const struct hb_looked *looked)
+{
+    struct searching *searching = context;
+    struct find *find = searching->find;
+    find->place++;
+    if (looked->problem != NULL) {
+        hb_error_set(&find->session->error, HB_STATUS_FATAL, "%s: %s", looked->directory,
+                     looked->problem);
+        searching->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < looked->archives->count && searching->status == HB_OK; i++) {
+        if (looked->preset != NULL && looked->archives->rows[i].kept.whose == HB_HOME_OTHERS)
+            find->others++;
+        else
+            searching->status = look_into(find, looked, i);
+    }
+}
+
+static int look(struct find *find, char **places)
+{
+    struct searching searching = {.find = find};
+    struct hb_look_request request = {
+        .run = &find->session->run, .looked = on_looked, .context = &searching};
+    int status = HB_OK;
+    if (places[0] == NULL)
+        status = hb_look(&request, &find->session->error);
+    for (; *places != NULL && status == HB_OK && searching.status == HB_OK; places++) {
+        request.place = *places;
+        status = hb_look(&request, &find->session->error);
+    }
+    if (status == HB_STATUS_FATAL)
+        return HB_EXIT_USAGE; /* there is no such preset */
+    status = status == HB_OK ? searching.status : status;
+    return searching.failed && status == HB_OK ? HB_EXIT_FAILED : hb_cli_exit_code(status);
+}
+
+static void clear(struct find *find)
+{
+    for (size_t i = 0; i < find->count; i++)
+        free(find->sightings[i].path);
+    for (size_t i = 0; i < find->seen_count; i++)
+        free(find->seen[i].path);
+    free(find->sightings);
+    free(find->seen);
+    hb_patterns_free(find->patterns);
+}
+
+static int run(struct hb_session *session)
+{
+    struct find find = {.session = session, .patterns = hb_patterns_new()};
+    const char *text = session->arguments[0];
+    const char *never = hb_patterns_add(find.patterns, text, strlen(text), HB_PATTERN_GIT);
+    int code = 0;
+    if (never != NULL) {
+        hb_error_set(&session->error, HB_STATUS_FATAL, "the pattern '%s' %s", text, never);
+        code = HB_EXIT_USAGE;
+    }
+    if (code == 0)
+        code = hb_session_open_home(session, true, false);
+    if (code == 0)
+        code = look(&find, session->arguments + 1);
+    if (code == 0) {
+        tell_all(&find);
+        finish(&find);
+        code = hb_session_code(session);
+    }
+    clear(&find);
+    return code;
+}
+
+static const struct hb_form form = {
+    .arguments = "PATTERN [PRESET|DIRECTORY|URL...]", .wrong = "takes a pattern", .run = run};
+
+const struct hb_command hb_command_find_files = {
+    .name = "find",
+    .group = HB_FOR_ARCHIVES,
+    .summary = "in which archives a file is, and since when",
+    .about = "Looks for members that the pattern names, as --include of import does, in the\n"
+             "archives of all presets, or of those that are named; a word with a '/' is a\n"
+             "directory or a URL. Each content that a file had is told, with its size, its time\n"
+             "and the first and the last archive that have it so.",
+    .end = "Exit status: 0 looked through, 1 failed, 2 wrong use or configuration, 3 an archive\n"
+           "cannot be read: nobody can tell what is in it.",
+    .forms = &form,
+    .form_count = 1,
+};
