@@ -63,6 +63,12 @@ class Store(s3case.Case):
         listings = [request for request in self.requests() if "?list-type" in request]
         self.assertEqual((len(listings), len(self.requests())), (1, 1 + nights), self.requests())
         self.assertTrue(all(request.endswith(".facts") for request in self.requests() if request not in listings))
+        listing = 1 + nights
+        for words, most in ((("find", "config.yaml", "nightly"), listing + 4 * nights),
+                            (("diff", "latest~1", "latest"), 2 * listing + 2 * 4)):  # each name is looked up
+            self.front.arm()
+            self.run_it(*words)
+            self.assertLessEqual(len(self.requests()), most, self.requests())
 
     def test_presets(self):
         self.make_large(s3case.COPIED)
