@@ -149,14 +149,14 @@ static const char *stamp_of(int64_t when, char text[32])
 static void tell_program(const struct find *find, const struct sighting *newest,
                          const struct sighting *oldest)
 {
+    size_t archives = oldest->archive - newest->archive + 1;
     json_t *object = json_pack("{s:s}", "type", "found");
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, newest->hash);
     hb_json_name(object, "path", newest->path);
     hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->type), "bytes",
                 (json_int_t)newest->bytes, "hash", newest->hashed ? json_string(hash) : json_null(),
-                "mtime", (json_int_t)newest->mtime, "archives",
-                (json_int_t)(oldest->archive - newest->archive + 1));
+                "mtime", (json_int_t)newest->mtime, "archives", (json_int_t)archives);
     hb_json_name(object, "first", find->seen[oldest->archive].path);
     hb_json_name(object, "last", find->seen[newest->archive].path);
     hb_json_line(find->session->cli->out, object);
