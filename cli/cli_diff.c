@@ -53,6 +53,18 @@ static void sort(struct side *side)
             side->order[side->count++] = side->order[i];
 }
 
+/* What a backup could not store looks as if it were removed, and is not. */
+static void tell_incomplete(struct diff *diff, const struct side *side)
+{
+    if (!side->archive.has_trailer || !hb_trailer_incomplete(&side->archive.trailer))
+        return;
+    diff->untold++;
+    hb_report_add(&diff->session->run.report, HB_FOUND_DOUBTFUL, "",
+                  "%s is incomplete: what it lacks may have been there all the same; `hbcore list` "
+                  "says what was not stored",
+                  side->path);
+}
+
 /* What is there, but cannot be read, has not been compared: that is no failure of the command. */
 static int open_side(struct hb_session *session, const char *word, struct side *side)
 {
@@ -240,6 +252,8 @@ static int run(struct hb_session *session)
     if (code == 0)
         code = open_side(session, session->arguments[1], &diff.sides[1]);
     if (code == 0) {
+        for (int i = 0; i < 2; i++)
+            tell_incomplete(&diff, &diff.sides[i]);
         walk(&diff);
         code = finish(&diff);
     }

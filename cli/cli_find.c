@@ -97,6 +97,9 @@ static int look_into(struct find *find, const struct hb_looked *looked, size_t n
         find->seen = hb_resize(find->seen, find->seen_count + 1, sizeof *find->seen);
         find->seen[find->seen_count++] =
             (struct seen){.path = path, .started = hb_archive_facts(row).started};
+        if (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
+            hb_report_add(&find->session->run.report, HB_FOUND_NOTE, "",
+                          "%s is incomplete: `hbcore list` says what was not stored", path);
         search(find, &archive);
     } else if (status != HB_STATUS_CANCELLED) {
         find->unread = true;

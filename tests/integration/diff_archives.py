@@ -106,6 +106,23 @@ class Diff(hb.Case):
         self.assertTrue(any(row["path"] == "sub/same" for row in summary["doubtful"]), summary)
         self.assertNotIn(("changed", "sub/same"), found)
 
+    def test_what_was_not_stored_is_not_removed(self):
+        """An incomplete archive says so, or a file that was passed over looked as if it were gone."""
+        second = self.dir / "second.zip"
+        locked = sqlite3.connect(self.home / "rows.db", isolation_level=None)
+        locked.execute("BEGIN EXCLUSIVE")
+        self.hbcore("--home", self.home, "--set", "content:sqlite.wait=0", "--set", "backup.links=store", "backup", "-o",
+                    second, expect=3)
+        locked.close()
+        found, summary = self.diff(self.first, second, expect=3)
+        self.assertIn(("removed", "rows.db"), found)
+        self.assertTrue(any("second.zip is incomplete" in row["reason"] for row in summary["doubtful"]), summary)
+        kept = self.dir / "kept/"
+        kept.mkdir()
+        second.rename(kept / "second.zip")
+        found = self.hbcore("--home", self.home, "find", "rows.db", f"{kept}/")
+        self.assert_mentions(found, "is incomplete")
+
     def test_what_cannot_be_read_is_not_compared(self):
         torn = self.dir / "torn.zip"
         data = self.first.read_bytes()
