@@ -80,6 +80,20 @@ class Verified(hb.Case):
         os.utime(archive, ns=(status.st_atime_ns, status.st_mtime_ns))
         self.assertIsNone(self.rows()[0]["verified"])
 
+    def test_one_that_was_changed_where_it_lies_was_not_verified(self):
+        """Of the same size, with its time put back."""
+        (archive,) = hb.archives(self.folder)
+        self.verify()
+        self.assertIsNotNone(self.rows()[0]["verified"])
+        before = archive.stat()
+        with open(archive, "r+b") as stream:
+            stream.seek(before.st_size // 3)
+            byte = stream.read(1)
+            stream.seek(before.st_size // 3)
+            stream.write(bytes([byte[0] ^ 1]))
+        os.utime(archive, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.assertIsNone(self.rows()[0]["verified"])
+
     def test_what_failed_for_another_reason_says_nothing(self):
         self.verify("--restore", "--set", "backup.stage-dir=/nowhere/at/all", expect=None)
         self.hbcore(*self.ours, "--set", "backup.stage-dir=/nowhere/at/all", "verify", "--restore", "latest", expect=1)
