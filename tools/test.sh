@@ -65,15 +65,15 @@ build() {
     cmake --preset "$1" -DHBCORE_TESTS=ON >/dev/null && cmake --build --preset "$1" -- -j "$jobs"
 }
 
-# run_tests PRESET TIMES CTEST-OPTIONS…: shows all, and keeps ctest's closing line. TIMES as many at once as there are
-# processors: tests wait for disks, clocks and servers for half of their time, those of threads less.
+# run_tests PRESET CTEST-OPTIONS…: shows all, and keeps ctest's closing line.
 closing=
 run_tests() {
-    local preset=$1 times=$2 log
-    shift 2
+    local preset=$1 log
+    shift
     log=build/$preset/ctest.log
     local status=0
-    ctest --preset "$preset" -j "$((jobs * times))" --no-tests=error "$@" 2>&1 | tee "$log" || status=$?
+    # Twice as many as there are processors: tests wait for disks and clocks half of their time.
+    ctest --preset "$preset" -j "$((jobs * 2))" --no-tests=error "$@" 2>&1 | tee "$log" || status=$?
     closing=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1)
     return "$status"
 }
@@ -98,10 +98,10 @@ if [ -z "${TMPDIR:-}" ] && [ "$room" -gt 2000 ]; then
     chmod 755 "$scratch" # some tests become another user
     trap 'rm -rf "$scratch"' EXIT
 fi
-TMPDIR=$scratch step "tests tsan" run_tests tsan 2 -LE one-thread
+TMPDIR=$scratch step "tests tsan" run_tests tsan -LE one-thread
 # As installed: what sanitizers would distort.
-step "tests release" run_tests release 3 -L 'release|abi|threads'
-step "tests dev" run_tests dev 3
+step "tests release" run_tests release -L 'release|abi|threads'
+step "tests dev" run_tests dev
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"
