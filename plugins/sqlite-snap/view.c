@@ -424,15 +424,22 @@ static bool is_untouched(const struct view *view)
  * A file with a log is written by checkpoints alone, which say in the index how far they mean to
  * get, before, and how far they got. So one that was written without any was written by somebody
  * who keeps no locks (cp). Where there was a checkpoint nobody can tell.
+ *
+ * The file is looked at first, and then the index: the other way round, a checkpoint that began in
+ * between would not be in the index that was read, and its writes would be taken for a stranger's.
  */
-static bool is_from_checkpoints(const struct view *view, const unsigned char bytes[INDEX_BYTES])
+static bool is_from_checkpoints(const struct view *view)
 {
+    unsigned char bytes[INDEX_BYTES];
     uint32_t backfilled, attempted;
+    if (is_untouched(view))
+        return true;
+    if (!read_index(view, bytes))
+        return false;
     memcpy(&backfilled, bytes + 96, sizeof backfilled);
     memcpy(&attempted, bytes + 128, sizeof attempted);
-    bool none = view->index.attempted == view->index.backfilled &&
-                attempted == view->index.attempted && backfilled == view->index.backfilled;
-    return !none || is_untouched(view);
+    return view->index.attempted != view->index.backfilled ||
+           attempted != view->index.attempted || backfilled != view->index.backfilled;
 }
 
 bool view_is_held(const struct view *view)
@@ -448,7 +455,7 @@ bool view_is_held(const struct view *view)
     memcpy(&backfilled, bytes + 96, sizeof backfilled);
     if (view->mark == 0) /* a log that is begun anew counts from 0, and gets no further */
         return (backfilled == 0 || backfilled == view->index.backfilled) && is_untouched(view);
-    if (mark != view->index.marks[view->mark] || !is_from_checkpoints(view, bytes))
+    if (mark != view->index.marks[view->mark] || !is_from_checkpoints(view))
         return false;
     if (view->index.last == 0)
         return true;

@@ -520,6 +520,58 @@ static void a_program_that_does_not_see_our_locks(void **state)
     }
 }
 
+struct looker {
+    pthread_t thread;
+    const struct view *view;
+    const atomic_bool *stop;
+    bool held;
+};
+
+static void *look_at_it(void *argument)
+{
+    struct looker *looker = argument;
+    looker->held = true;
+    while (looker->held && !atomic_load(looker->stop))
+        looker->held = view_is_held(looker->view);
+    return NULL;
+}
+
+/* A checkpoint may begin between any two steps of a look at the view, and takes nothing from it. */
+static void a_checkpoint_that_begins_meanwhile(void **state)
+{
+    (void)state;
+    enum { LOOKERS = 6 };
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    crowd_make_database(home_file(&fixture, "c.db"), 4096, 0);
+    actor_start(&actor, home_file(&fixture, "c.db"));
+    actor_ask(&actor, "PRAGMA synchronous = OFF");
+    actor_ask(&actor, "PRAGMA wal_autocheckpoint = 0");
+    for (int round = 0; round < (is_full() ? 2000 : 200 / SELDOM); round++) {
+        struct place place = {.fixture = &fixture, .name = "c.db"};
+        struct looker lookers[LOOKERS];
+        atomic_bool stop;
+        atomic_init(&stop, false);
+        actor_ask(&actor, "UPDATE account SET pad = randomblob(900)");
+        assert_int_equal(place_pin(&place, true), VIEW_PINNED);
+        view_leave_sqlite(&place.view);
+        for (int i = 0; i < LOOKERS; i++) {
+            lookers[i] = (struct looker){.view = &place.view, .stop = &stop};
+            assert_int_equal(pthread_create(&lookers[i].thread, NULL, look_at_it, &lookers[i]), 0);
+        }
+        actor_ask(&actor, "PRAGMA wal_checkpoint(PASSIVE)");
+        atomic_store(&stop, true);
+        for (int i = 0; i < LOOKERS; i++) {
+            pthread_join(lookers[i].thread, NULL);
+            assert_true(lookers[i].held);
+        }
+        place_let_go(&place);
+    }
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
 /* Above 1 GiB there is a page in which nothing is ever stored; whatever is there is not read. */
 static void above_one_gibibyte(void **state)
 {
@@ -569,6 +621,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_locks_alone_hold_it),
         cmocka_unit_test(a_log_that_is_removed),
         cmocka_unit_test(a_program_that_does_not_see_our_locks),
+        cmocka_unit_test(a_checkpoint_that_begins_meanwhile),
         cmocka_unit_test(each_is_sqlites_own_view),
         cmocka_unit_test(with_a_rollback_journal),
         cmocka_unit_test(above_one_gibibyte),
