@@ -11,6 +11,7 @@
 #include "complain.h"
 #include "config/home_path.h"
 #include "entry_json.h"
+#include "host/roots.h"
 #include "no_config.h"
 #include "preset_report.h"
 #include "summary.h"
@@ -271,7 +272,11 @@ static int back_up(struct backup_command *command)
     int code = hb_session_open_home(session, HB_HOME_OUTERMOST, true);
     if (code != 0)
         return code;
-    int status = hb_preset_backup(backup, &session->error);
+    int status = hb_roots_lock(&session->run, false, session->cli->wait_seconds, &session->error);
+    if (status == HB_STATUS_NOMATCH)
+        return HB_EXIT_LOCKED;
+    if (status == HB_OK)
+        status = hb_preset_backup(backup, &session->error);
     hb_session_end_progress(session);
     if (status != HB_OK && !backup->result.nothing) {
         hb_summary_failed(session->cli, report);

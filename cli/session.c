@@ -237,7 +237,7 @@ int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lo
         explain_home(session);
         return HB_EXIT_FAILED;
     }
-    hb_run_set_reading(&session->run);
+    hb_run_take_home(&session->run);
     if (!lock)
         return 0;
     int status = hb_home_lock(home, session->cli->wait_seconds, error);

@@ -14,6 +14,7 @@
 #include "files/anywhere.h"
 #include "host/content.h"
 #include "host/instance.h"
+#include "host/roots.h"
 #include "restore/recover.h"
 #include <errno.h>
 #include <string.h>
@@ -216,6 +217,8 @@ static int run_backup(struct hb_backing_up *backup)
     if (status == HB_OK)
         status = hb_recover(run, &backup->contents, request->dry_run ? HB_RECOVER_TELL : HB_RECOVER,
                             backup->error);
+    if (status == HB_OK)
+        hb_roots_report(run);
     if (status == HB_OK)
         status = make_plan(backup);
     if (status == HB_OK)

@@ -114,12 +114,26 @@ static int open_of_owner(int fd, const char *name, struct hb_rights *reading)
     return inner < 0 ? -errno : inner;
 }
 
+/* The same of a further root, which is entered from the home. */
+static int open_graft(const struct hb_graft *graft, struct hb_rights *reading)
+{
+    HB_AUTO_AS as = {.changed = false};
+    *reading = hb_root_reading(&graft->root);
+    int result = hb_as_begin(&as, reading);
+    if (result != 0)
+        return result;
+    int fd = openat(graft->root.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* Opens a directory in the present one; *reading becomes the rights in it. Or -errno. */
 static int open_inner(const struct hb_walk *walk, const struct hb_seen *seen,
                       struct hb_rights *reading)
 {
     const struct hb_level *level = walk->level;
     uid_t owner = seen->status.st_uid;
+    if (walk->graft != NULL && level->above == NULL)
+        return open_graft(walk->graft, reading);
     *reading = level->reading;
     bool same = !hb_rights_matter() || walk->run->home.read_as_root || walk->run->home.led ||
                 owner == reading->user || (reading->other && owner == 0);
@@ -242,7 +256,8 @@ static int enter_directory(struct hb_walk *walk, const struct hb_seen *seen,
     }
     if (!seen->mode_fixed)
         hb_plan_set_mode(walk->plan, planned, hb_access_stored_mode(inner, seen->mode));
-    bool apart = is_apart(walk, walk->level->apart, &reading, &seen->status);
+    /* Whose hand is in a further root is found out at each step. */
+    bool apart = is_apart(walk, walk->level->apart || walk->graft != NULL, &reading, &seen->status);
     struct hb_plan_directory walked = {
         .parent = planned->parent,
         .common = planned->common,
@@ -367,6 +382,47 @@ static void cannot_look(struct hb_walk *walk, int error)
                       hb_rights_explain(error));
 }
 
+/* What lies in a further root, for those that look. */
+static const char *path_in_graft(const struct hb_walk *walk)
+{
+    return walk->path + strlen(walk->graft->name) + 1;
+}
+
+/* A name in the home, or in a further root, that is not looked at. */
+static bool is_passed_over(struct hb_walk *walk, const char *name)
+{
+    const char *rest;
+    if (walk->graft != NULL)
+        return !hb_graft_has(walk->graft, path_in_graft(walk)) &&
+               !hb_graft_names(walk->graft, path_in_graft(walk));
+    const struct hb_graft *graft =
+        walk->level->above == NULL ? hb_graft_of(&walk->run->home, name, &rest) : NULL;
+    if (graft != NULL)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "bears the name below which [%s] is stored: rename one of them",
+                      graft->section);
+    return graft != NULL;
+}
+
+/* A directory that nobody asked for, on the way to what somebody did. */
+static bool is_on_the_way_in_graft(const struct hb_walk *walk)
+{
+    return walk->graft != NULL && !hb_graft_has(walk->graft, path_in_graft(walk));
+}
+
+/* What was asked for by name is not stored as a mere link, nor found behind one. */
+static bool is_link_in_graft(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    if (walk->graft == NULL || seen->entry.type != HB_TYPE_SYMLINK ||
+        !hb_graft_names(walk->graft, path_in_graft(walk)))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                  "is a symbolic link, which is not followed: name in paths of [%s] what it leads "
+                  "to",
+                  walk->graft->section);
+    return true;
+}
+
 /* The next name of the present directory. */
 static int look_at(struct hb_walk *walk, size_t index)
 {
@@ -381,14 +437,50 @@ static int look_at(struct hb_walk *walk, size_t index)
             ++*walk->request->swept;
         return HB_OK;
     }
+    if (is_passed_over(walk, seen.name))
+        return HB_OK;
     if (fstatat(level->fd, seen.name, &seen.status, AT_SYMLINK_NOFOLLOW) != 0) {
         cannot_look(walk, errno);
         return HB_OK;
     }
     seen.entry = describe(walk, path_bytes, &seen.status);
     seen.mode = seen.entry.mode;
+    if (is_link_in_graft(walk, &seen))
+        return HB_OK;
     int status = hb_walk_decide(walk, &seen, &decision);
+    if (decision == HB_STORE && is_on_the_way_in_graft(walk))
+        decision = HB_ENTER_ON_THE_WAY;
     return status != HB_OK || decision == HB_PASS_OVER ? status : keep(walk, &seen, decision);
+}
+
+/*
+ * The next of the further roots, as if it were a directory of the home: it is stored with the first
+ * thing that is found in it. *found: there was one.
+ */
+static int look_at_graft(struct hb_walk *walk, bool *found)
+{
+    const struct hb_grafts *grafts = walk->run->home.grafts;
+    enum hb_decision decision;
+    walk->graft = NULL;
+    while (grafts != NULL && walk->graft == NULL && walk->next_graft < grafts->count) {
+        const struct hb_graft *graft = &grafts->rows[walk->next_graft++];
+        walk->graft = graft->root.fd >= 0 && *graft->paths != NULL ? graft : NULL;
+    }
+    *found = walk->graft != NULL;
+    if (!*found)
+        return HB_OK;
+    struct hb_seen seen = {.name = walk->graft->name};
+    size_t path_bytes = enter_name(walk, 0, seen.name);
+    if (fstat(walk->graft->root.fd, &seen.status) != 0) {
+        cannot_look(walk, errno);
+        return HB_OK;
+    }
+    walk->device = seen.status.st_dev;
+    seen.entry = describe(walk, path_bytes, &seen.status);
+    seen.mode = seen.entry.mode;
+    int status = hb_walk_decide(walk, &seen, &decision);
+    return status != HB_OK || decision == HB_PASS_OVER ? status
+                                                       : keep(walk, &seen, HB_ENTER_ON_THE_WAY);
 }
 
 /* Walks the level that was entered with that status, and all below it. */
@@ -396,9 +488,14 @@ static int walk_levels(struct hb_walk *walk, int status)
 {
     while (walk->level != NULL) {
         struct hb_level *level = walk->level;
-        if (status == HB_OK && level->next < level->listing.count)
+        bool found = false;
+        if (status == HB_OK && level->next < level->listing.count) {
             status = look_at(walk, level->next++);
-        else
+            continue;
+        }
+        if (status == HB_OK && level->above == NULL)
+            status = look_at_graft(walk, &found);
+        if (!found)
             status = leave_level(walk, status);
     }
     return status;

@@ -85,8 +85,8 @@ static bool is_own_facts(struct hb_walk *walk, const struct hb_seen *seen)
     if (!S_ISREG(seen->status.st_mode) || suffix == strlen(seen->name) ||
         !hb_own_archive(own, walk->path, walk->level->path_bytes))
         return false;
-    HB_AUTO_FREE char *archive =
-        hb_text("%s/%.*s", walk->run->home.path, (int)(strlen(walk->path) - suffix), walk->path);
+    HB_AUTO_FREE char *archive = hb_full_path(&walk->run->home, walk->path);
+    archive[strlen(archive) - suffix] = '\0';
     enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, archive);
     return own_archive != HB_OWN_NOT && own_archive != HB_OWN_SHUT;
 }
@@ -104,7 +104,7 @@ static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
     if (!S_ISREG(seen->status.st_mode) ||
         hb_format_stem((const char *const *)own->suffixes, seen->name) == 0)
         return false;
-    HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
+    HB_AUTO_FREE char *path = hb_full_path(&walk->run->home, walk->path);
     bool of_preset = hb_own_archive(own, walk->path, walk->level->path_bytes);
     enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, path);
     if (own_archive == HB_OWN_SHUT) {

@@ -6,6 +6,7 @@
 
 #include "backup/walk_request.h"
 #include "files/as_owner.h"
+#include "files/grafts.h"
 #include "files/listing.h"
 #include "files/system_kind.h"
 #include <sys/stat.h>
@@ -54,7 +55,9 @@ struct hb_walk {
     } devices[8]; /* those that files were found on last */
     size_t device_count;
     struct hb_level *level;
-    size_t on_the_way; /* levels that are stored with the first thing in them */
+    size_t on_the_way;            /* levels that are stored with the first thing in them */
+    const struct hb_graft *graft; /* the further root that is being walked; NULL: the home itself */
+    size_t next_graft;
 };
 
 /* A name in walk->level, and what was found there. */

@@ -61,14 +61,25 @@ const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_
     return NULL;
 }
 
+static const struct hb_section *next_labelled(const struct hb_config *config, const char *head,
+                                              const struct hb_section *previous)
+{
+    do
+        previous = hb_config_next(config, (enum hb_kind)0, previous); /* the core's own */
+    while (previous != NULL && strncmp(previous->name, head, strlen(head)) != 0);
+    return previous;
+}
+
 const struct hb_section *hb_config_next_preset(const struct hb_config *config,
                                                const struct hb_section *previous)
 {
-    static const char preset[] = "preset:";
-    do
-        previous = hb_config_next(config, (enum hb_kind)0, previous); /* the core's own */
-    while (previous != NULL && strncmp(previous->name, preset, sizeof preset - 1) != 0);
-    return previous;
+    return next_labelled(config, "preset:", previous);
+}
+
+const struct hb_section *hb_config_next_root(const struct hb_config *config,
+                                             const struct hb_section *previous)
+{
+    return next_labelled(config, "root:", previous);
 }
 
 char *hb_config_prefix(const struct hb_section *preset)
@@ -119,6 +130,11 @@ const struct hb_snapshot_settings *hb_config_snapshot(const struct hb_config *co
 const struct hb_preset_settings *hb_config_preset(const struct hb_section *preset)
 {
     return hb_section_structure(preset);
+}
+
+const struct hb_root_settings *hb_config_root(const struct hb_section *root)
+{
+    return hb_section_structure(root);
 }
 
 static void each_filled(const struct hb_section *section, const struct hb_filled *filled,

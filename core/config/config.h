@@ -42,6 +42,9 @@ const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_
 /* The same of [preset:…]. */
 const struct hb_section *hb_config_next_preset(const struct hb_config *config,
                                                const struct hb_section *previous);
+/* The same of [root:…]. */
+const struct hb_section *hb_config_next_root(const struct hb_config *config,
+                                             const struct hb_section *previous);
 /* With what the names of its archives begin: as configured, or "NAME-"; to be freed. */
 char *hb_config_prefix(const struct hb_section *preset);
 /* A section by its full name ("preset:pre-update"), or NULL. The core's own always exist, except
@@ -55,6 +58,7 @@ const struct hb_backup_settings *hb_config_backup(const struct hb_config *config
 const struct hb_import_settings *hb_config_import(const struct hb_config *config);
 const struct hb_snapshot_settings *hb_config_snapshot(const struct hb_config *config);
 const struct hb_preset_settings *hb_config_preset(const struct hb_section *preset);
+const struct hb_root_settings *hb_config_root(const struct hb_section *root);
 
 /* Every option of every section in turn, and where its value comes from ("default", "--set",
  * "file:12"). */

@@ -55,6 +55,22 @@ static const char *prefix_problem(const char *text, bool in_file)
                                      : NULL;
 }
 
+/* The directory of a root may be none. */
+static const char *root_problem(const char *text, bool in_file)
+{
+    return *text == '\0' ? NULL : home_problem(text, in_file);
+}
+
+/* The name in the home below which a root lies. */
+static const char *graft_problem(const char *text, bool in_file)
+{
+    size_t skip;
+    (void)in_file;
+    return *text != '\0' && (strchr(text, '/') != NULL || hb_path_problem(text, 1, &skip) != NULL)
+               ? "is not the name of one directory, which has no '/'"
+               : NULL;
+}
+
 /* A name that is compared with one component of a path. */
 static const char *name_problem(const char *text, bool in_file)
 {
@@ -100,6 +116,17 @@ static const char *percent_problem(const char *text, bool in_file)
     return strcmp(text, "none") == 0 || hb_setting_percent(text) > 0
                ? NULL
                : "is not none, and not a percentage from 1% to 99%";
+}
+
+/* Below the directory of a root. */
+static const char *rooted_problem(const char *text, bool in_file)
+{
+    size_t skip, length = strlen(text);
+    HB_AUTO_FREE char *path = hb_copy_bytes(text, length - (length > 1 && text[length - 1] == '/'));
+    (void)in_file;
+    return *text == '~' || hb_path_problem(path, HB_IMPORTED_DEPTH, &skip) != NULL || skip > 0
+               ? "is not a path below the directory of the root"
+               : NULL;
 }
 
 /* Of snapshots, in the home: "~/x" would be a directory called "~" in it. */
@@ -297,6 +324,16 @@ static const struct hb_option *const snapshot_options[] = {
          "Make a snapshot before snapshot restore replaces anything"),
 };
 
+static const struct hb_option *const root_options[] = {
+    TEXT(hb_root_settings, prefix, "prefix", "", graft_problem,
+         "Name below which archives have what lies in it; empty: the label of the section"),
+    TEXT(hb_root_settings, directory, "directory", "", root_problem,
+         "The directory; ~ is the login directory of the home's owner; empty: none, and an import "
+         "names what an archive has below that name"),
+    LIST(hb_root_settings, paths, "paths", rooted_problem,
+         "Files and directories in it that a backup stores, if they exist"),
+};
+
 #define TABLE(name, is_labelled, table, structure)                                                 \
     {                                                                                              \
         .section = (name), .labelled = (is_labelled), .options = (table), .count = COUNT(table),   \
@@ -310,6 +347,7 @@ const struct hb_settings_table hb_settings_tables[] = {
     [HB_SETTINGS_IMPORT] = TABLE("import", false, import_options, hb_import_settings),
     [HB_SETTINGS_SNAPSHOT] = TABLE("snapshot", false, snapshot_options, hb_snapshot_settings),
     [HB_SETTINGS_PRESET] = TABLE("preset:", true, preset_options, hb_preset_settings),
+    [HB_SETTINGS_ROOT] = TABLE("root:", true, root_options, hb_root_settings),
     {0},
 };
 

@@ -17,6 +17,12 @@ struct hb_home_settings {
     bool read_as_root;
 };
 
+/* [root:NAME]: a directory outside of the home that belongs to it (host/roots.h). */
+struct hb_root_settings {
+    const char *prefix, *directory;
+    const char *const *paths;
+};
+
 struct hb_plugins_settings {
     const char *const *path;
 };
@@ -83,7 +89,8 @@ enum {
     HB_SETTINGS_BACKUP,
     HB_SETTINGS_IMPORT,
     HB_SETTINGS_SNAPSHOT,
-    HB_SETTINGS_PRESET
+    HB_SETTINGS_PRESET,
+    HB_SETTINGS_ROOT
 };
 extern const struct hb_settings_table hb_settings_tables[];
 

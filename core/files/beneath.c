@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/grafts.h"
 #include "files/way.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +127,7 @@ static int open_as(const struct hb_root *root, const struct hb_rights *rights, c
     return result == 0 ? open_at_once(root->fd, path, flags, mode) : result;
 }
 
-int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode)
+static int open_below(const struct hb_root *root, const char *path, int flags, unsigned mode)
 {
     bool reading = (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY;
     struct hb_rights rights = hb_root_reading(root);
@@ -142,6 +143,31 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
     if (root->read_as_root || root->only_of_owner || (flags & O_PATH) != 0)
         return open_as(root, &rights, path, flags, mode);
     return open_by_owners(root, path, flags, mode);
+}
+
+/* The root of a graft, as it is used for the one that it is grafted to. 0 or -errno. */
+static int take_graft(const struct hb_root *of, const struct hb_graft *graft, const char *path,
+                      struct hb_root *root)
+{
+    if (graft->root.fd < 0)
+        return -ENOENT;
+    if (hb_graft_is_inner(graft, path))
+        return -EXDEV;
+    *root = graft->root;
+    root->read_as_root = of->read_as_root;
+    root->only_of_owner = of->only_of_owner;
+    return 0;
+}
+
+int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode)
+{
+    const char *rest;
+    const struct hb_graft *graft = hb_graft_of(root, path, &rest);
+    struct hb_root below;
+    if (graft == NULL)
+        return open_below(root, path, flags, mode);
+    int result = take_graft(root, graft, rest, &below);
+    return result == 0 ? open_below(&below, *rest == '\0' ? "." : rest, flags, mode) : result;
 }
 
 /* ---- resolution ---------------------------------------------------------------------------- */
@@ -375,8 +401,8 @@ static int take_directory(const struct hb_way *way, struct hb_directory *directo
 }
 
 /* To a place, or into a directory. */
-static int go(const struct hb_root *root, const char *path, unsigned flags, struct hb_place *place,
-              struct hb_directory *directory, unsigned *made)
+static int go_below(const struct hb_root *root, const char *path, unsigned flags,
+                    struct hb_place *place, struct hb_directory *directory, unsigned *made)
 {
     struct hb_way *way = hb_way_new(root->fd, &root->rights, root->led);
     struct rest rest = {.text = hb_copy_text(path)};
@@ -391,6 +417,46 @@ static int go(const struct hb_root *root, const char *path, unsigned flags, stru
     hb_way_free(way);
     free(rest.text);
     return result == 0 ? flushed : result;
+}
+
+/* Before anything is made: does a link in the graft lead to the root that it is grafted to? */
+static int look_ahead(const struct hb_graft *graft, const struct hb_root *root, const char *path,
+                      unsigned flags)
+{
+    struct hb_place place = {.directory_fd = -1};
+    if ((flags & HB_MAKE_PARENTS) == 0 || graft->inner == NULL)
+        return 0;
+    int result =
+        go_below(root, path, (flags & HB_KEEP_LAST) | HB_SUPPOSE_PARENTS, &place, NULL, NULL);
+    bool inner = result == 0 && hb_graft_is_inner(graft, place.path);
+    hb_place_clear(&place);
+    return inner ? -EXDEV : 0;
+}
+
+static int settle_place(const struct hb_graft *graft, struct hb_place *place)
+{
+    if (hb_graft_is_inner(graft, place->path))
+        return -EXDEV;
+    char *path = hb_text("%s/%s", graft->name, place->path);
+    free(place->path);
+    place->path = path;
+    return 0;
+}
+
+static int go(const struct hb_root *root, const char *path, unsigned flags, struct hb_place *place,
+              struct hb_directory *directory, unsigned *made)
+{
+    const char *rest;
+    const struct hb_graft *graft = hb_graft_of(root, path, &rest);
+    struct hb_root below;
+    if (graft == NULL)
+        return go_below(root, path, flags, place, directory, made);
+    int result = take_graft(root, graft, rest, &below);
+    if (result == 0)
+        result = look_ahead(graft, &below, rest, flags);
+    if (result == 0)
+        result = go_below(&below, rest, flags, place, directory, made);
+    return result == 0 && place != NULL ? settle_place(graft, place) : result;
 }
 
 int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned flags,

@@ -23,6 +23,9 @@
  *                          an absolute one starts again at the root, if it lies below it: else
  *                          EXDEV. From another user's link on we go with his rights.
  *          ---> else  ---> it is entered without following links; the last one is the place
+ *
+ * A path that begins with the name of a graft (grafts.h) goes this way below that, and no link
+ * leads from one to the other.
  */
 #ifndef HB_BENEATH_H
 #define HB_BENEATH_H
@@ -31,6 +34,8 @@
 #include "files/rights.h"
 #include <stdbool.h>
 #include <sys/stat.h>
+
+struct hb_grafts;
 
 /*
  * A directory held open. As root, what is done below it is done with the rights of the directory
@@ -43,6 +48,8 @@ struct hb_root {
     bool led;           /* as in struct hb_directory: those rights hold for all below, too */
     bool read_as_root;  /* hb_beneath_open() has root's rights all the way */
     bool only_of_owner; /* nobody but its owner could change what lies on the way to a name */
+    const struct hb_grafts *grafts; /* what else lies below it, see grafts.h; NULL: nothing. Whoever
+                                       sets it keeps it for as long as the root */
 };
 
 /* Where a path ends: a directory held open, and a name in it that is not a link. */

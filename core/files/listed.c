@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/anywhere.h"
+#include "files/grafts.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -22,6 +23,9 @@ int hb_listed_look(const struct hb_root *home, const char *path, unsigned flags,
                    struct stat *status)
 {
     struct hb_place place;
+    home = hb_graft_root(home, &path);
+    if (home->fd < 0)
+        return -ENOENT;
     if (!hb_rights_matter())
         return fstatat(home->fd, path, status, flags & HB_KEEP_LAST ? AT_SYMLINK_NOFOLLOW : 0) != 0
                    ? -errno
@@ -51,6 +55,9 @@ static struct hb_rights reading_at(const struct hb_root *home, const struct hb_p
 int hb_listed_open(const struct hb_root *home, const char *path, int flags)
 {
     struct hb_place place;
+    home = hb_graft_root(home, &path);
+    if (home->fd < 0)
+        return -ENOENT;
     if (!hb_rights_matter()) {
         int fd = openat(home->fd, path, O_RDONLY | flags | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
@@ -72,6 +79,9 @@ int hb_listed_open(const struct hb_root *home, const char *path, int flags)
 int hb_listed_open_directory(const struct hb_root *home, const char *path)
 {
     struct hb_directory directory;
+    home = hb_graft_root(home, &path);
+    if (home->fd < 0)
+        return -ENOENT;
     if (!hb_rights_matter())
         return hb_listed_open(home, path, O_DIRECTORY);
     int result = hb_beneath_directory(home, path, 0, &directory);

@@ -51,12 +51,13 @@ static long lock_holder(int fd)
     return holder;
 }
 
-static void name_holder(int fd, const char *home, struct hb_error *error)
+static void name_holder(int fd, const char *path_of, const char *what, struct hb_error *error)
 {
     char path[64], command[256] = "";
     long pid = lock_holder(fd);
     if (pid <= 0) {
-        hb_error_set(error, HB_STATUS_NOMATCH, "%s: another run is working on this home", home);
+        hb_error_set(error, HB_STATUS_NOMATCH, "%s: another run is working on this %s", path_of,
+                     what);
     } else {
         snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
         FILE *file = fopen(path, "re");
@@ -67,7 +68,7 @@ static void name_holder(int fd, const char *home, struct hb_error *error)
             if (command[i] == '\0' || command[i] == '\n')
                 command[i] = ' ';
         hb_error_set(error, HB_STATUS_NOMATCH,
-                     "%s: another run is working on this home: process %ld%s%s%s", home, pid,
+                     "%s: another run is working on this %s: process %ld%s%s%s", path_of, what, pid,
                      bytes > 0 ? " (" : "", command, bytes > 0 ? ")" : "");
     }
     hb_error_hint(error, "try again when that run has ended, or use --wait SECONDS");
@@ -80,24 +81,36 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error)
+static int lock(const struct hb_root *root, int operation, const char *what, int64_t wait_seconds,
+                struct hb_error *error)
 {
     double until = seconds_now() + (double)wait_seconds;
-    while (flock(home->fd, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(root->fd, operation | LOCK_NB) != 0) {
         if (errno == EINTR)
             continue;
         if (errno != EWOULDBLOCK)
-            return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be locked: %s", home->path,
+            return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be locked: %s", root->path,
                                 strerror(errno));
         if (hb_interrupt_signal() != 0)
             return hb_error_set(error, HB_STATUS_CANCELLED,
                                 "interrupted while waiting for the lock");
         if (seconds_now() >= until) {
-            name_holder(home->fd, home->path, error);
+            name_holder(root->fd, root->path, what, error);
             return HB_STATUS_NOMATCH;
         }
         /* flock has no time-out of its own: look again every 50 ms. */
         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
     }
     return HB_OK;
+}
+
+int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error)
+{
+    return lock(home, LOCK_EX, "home", wait_seconds, error);
+}
+
+int hb_root_lock(const struct hb_root *root, bool alone, int64_t wait_seconds,
+                 struct hb_error *error)
+{
+    return lock(root, alone ? LOCK_EX : LOCK_SH, "directory", wait_seconds, error);
 }

@@ -12,5 +12,8 @@
  * came, or HB_STATUS_FATAL.
  */
 int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error);
+/* The same of a further root (host/roots.h): alone, or together with others that only read. */
+int hb_root_lock(const struct hb_root *root, bool alone, int64_t wait_seconds,
+                 struct hb_error *error);
 
 #endif

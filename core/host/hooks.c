@@ -5,11 +5,10 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
-#include "config/home_path.h"
+#include "host/elsewhere.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include <string.h>
-#include <sys/stat.h>
 
 static const struct hb_hook_ops *ops_of(const struct hb_instance *hook)
 {
@@ -68,28 +67,10 @@ void hb_hooks_removed(struct hb_hooks *hooks, const char *name)
     hooks->event.removed_count = hooks->removed_count;
 }
 
-/* The same directory? Where one of them is missing, as in a dry run, the names decide. */
-static bool is_same(const char *one, const char *other)
-{
-    struct stat here, there;
-    if (stat(one, &here) == 0 && stat(other, &there) == 0)
-        return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-    HB_AUTO_FREE char *full = hb_absolute(other);
-    return full != NULL && strcmp(one, full) == 0;
-}
-
-/* Is it another home than the one that the configuration names, whole or as a nested one? */
 static bool is_elsewhere(const struct hb_hooks *hooks)
 {
     const char *home = hooks->event.home;
-    for (int of = HB_HOME_NESTED; home != NULL && of < HB_HOME_KINDS; of++) {
-        struct hb_error ignored;
-        HB_AUTO_FREE char *path = NULL;
-        if (hb_home_find(hooks->run->config, NULL, (enum hb_home_of)of, &path, &ignored) == HB_OK &&
-            is_same(home, path))
-            return false;
-    }
-    return true;
+    return home == NULL || hb_home_is_elsewhere(hooks->run->config, home);
 }
 
 /* Why the result is incomplete; the texts are the report's. */

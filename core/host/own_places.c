@@ -29,15 +29,6 @@ static char *canonical(const char *path)
     return hb_copy_text(whole);
 }
 
-/* What of a canonical path lies below the home; NULL: it lies elsewhere. "": it is the home. */
-static const char *below(const char *home, const char *path)
-{
-    size_t length = strcmp(home, "/") == 0 ? 0 : strlen(home);
-    if (strncmp(path, home, length) != 0 || (path[length] != '/' && path[length] != '\0'))
-        return NULL;
-    return path + length + (path[length] == '/');
-}
-
 /* Is `path` in the directory, or the directory itself? "" is the home. */
 static bool is_within(const char *directory, const char *path)
 {
@@ -59,17 +50,16 @@ char *hb_own_directory_path(const struct hb_section *preset, const char *directo
 }
 
 /* The path below the home of what the configuration names; NULL: it lies elsewhere. */
-static char *place_below(const char *home, const char *path)
+static char *place_below(const struct hb_root *home, const char *path)
 {
     HB_AUTO_FREE char *real = hb_url_scheme(path) > 0 ? NULL : canonical(path);
-    const char *inside = real == NULL ? NULL : below(home, real);
-    return inside == NULL ? NULL : hb_copy_text(inside);
+    return real == NULL ? NULL : hb_path_below(home, real);
 }
 
-static void add_directory(struct hb_own_places *own, const char *home,
+static void add_directory(struct hb_own_places *own, const struct hb_root *home,
                           const struct hb_section *preset, const char *directory, char *prefix)
 {
-    HB_AUTO_FREE char *full = hb_own_directory_path(preset, directory, home);
+    HB_AUTO_FREE char *full = hb_own_directory_path(preset, directory, home->path);
     /* No name leads to the current directory: it is in no home, for one of those has a name. */
     char *path = full == NULL ? NULL : place_below(home, full);
     if (path == NULL) {
@@ -80,7 +70,8 @@ static void add_directory(struct hb_own_places *own, const char *home,
     own->directories[own->count++] = (struct hb_own_directory){path, prefix};
 }
 
-static void add_presets(struct hb_own_places *own, const struct hb_config *config, const char *home)
+static void add_presets(struct hb_own_places *own, const struct hb_config *config,
+                        const struct hb_root *home)
 {
     const struct hb_section *section = NULL;
     add_directory(own, home, NULL, hb_config_backup(config)->directory,
@@ -109,20 +100,22 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     if (run->own != NULL)
         return run->own;
     struct hb_own_places *own = hb_alloc(sizeof *own);
-    char *root = own->home = canonical(home);
+    own->home = canonical(home);
+    /* By names alone: it may be missing. */
+    const struct hb_root root = {.fd = -1, .path = own->home, .grafts = &run->grafts};
     HB_AUTO_FREE char *snapshots =
-        hb_text("%s/%s", root, hb_config_snapshot(run->config)->directory);
+        hb_text("%s/%s", own->home, hb_config_snapshot(run->config)->directory);
     HB_AUTO_FREE char *state = hb_state_directory();
     if (*hb_config_snapshot(run->config)->files != NULL) /* else it is any directory */
-        own->snapshots = place_below(root, snapshots);
-    own->state = state == NULL ? NULL : place_below(root, state);
+        own->snapshots = place_below(&root, snapshots);
+    own->state = state == NULL ? NULL : place_below(&root, state);
     if (own->state != NULL &&
         *own->state == '\0') { /* the home itself: its inode is all that is known */
         free(own->state);
         own->state = NULL;
     }
     own->suffixes = hb_suffixes_known(run->config, NULL);
-    add_presets(own, run->config, root);
+    add_presets(own, run->config, &root);
     run->own = own;
     run->clear_own = clear;
     return own;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "config/settings.h"
+#include "host/roots.h"
 #include "plugin/process_state.h"
 #include <errno.h>
 #include <sched.h>
@@ -29,9 +30,10 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     hb_process_note_signals();
 }
 
-void hb_run_set_reading(struct hb_run *run)
+void hb_run_take_home(struct hb_run *run)
 {
     run->home.read_as_root = hb_rights_matter() && hb_config_home(run->config)->read_as_root;
+    hb_roots_open(run);
 }
 
 int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
@@ -74,6 +76,7 @@ void hb_run_clear(struct hb_run *run)
     hb_run_close_stage(run, &run->stage, HB_STATUS_FATAL); /* all has been said */
     hb_run_close_stage(run, &run->hooks_stage, HB_STATUS_FATAL);
     hb_root_close(&run->home);
+    hb_grafts_clear(&run->grafts);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);
     pthread_mutex_destroy(&run->suspect_lock);

@@ -8,7 +8,7 @@
 
 #include "base/report.h"
 #include "config/config.h"
-#include "files/beneath.h"
+#include "files/grafts.h"
 #include "files/held_inodes.h"
 #include "files/stage.h"
 #include "host/not_kept.h"
@@ -32,6 +32,9 @@ struct hb_run {
     const struct hb_config *config;
     struct hb_report report;
     struct hb_root home;          /* fd -1 where the command has none */
+    struct hb_grafts grafts;      /* its further roots, see roots.h */
+    bool without_roots;           /* it has none, whatever the configuration says */
+    bool elsewhere; /* an import into another home than the configuration names: see roots.h */
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_stage hooks_stage;  /* of hooks, in the home; fd -1 until one needs it */
@@ -64,8 +67,8 @@ struct hb_run {
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
 void hb_run_clear(struct hb_run *run);
 
-/* The home is open: reading it is as [home] read-as says. */
-void hb_run_set_reading(struct hb_run *run);
+/* The home is open: reading it is as [home] read-as says, and its further roots are opened. */
+void hb_run_take_home(struct hb_run *run);
 /*
  * With which rights an archive or a snapshot of the home is made in a directory: its owner's;
  * root's own if what root alone can read may be in it. Then 0 is only the answer if no link of

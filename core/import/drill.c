@@ -87,6 +87,7 @@ static int restore(struct drill *drill, struct hb_error *error)
 {
     HB_AUTO_FREE char *home = hb_text("%s/%s", drill->stage.path, home_name);
     struct hb_import_result result;
+    drill->run->without_roots = true; /* nothing outside of it is touched */
     const struct hb_import_request request = {
         .run = drill->run,
         .archive = drill->request->path,

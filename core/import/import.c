@@ -9,8 +9,10 @@
 #include "files/anywhere.h"
 #include "files/lock.h"
 #include "host/content.h"
+#include "host/elsewhere.h"
 #include "host/instance.h"
 #include "host/own_places.h"
+#include "host/roots.h"
 #include "import/archive_marks.h"
 #include "import/staging.h"
 #include "import/staging_links.h"
@@ -116,7 +118,7 @@ static int open_home(struct import *import, bool make)
     if (result != 0)
         return hb_error_set(import->error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",
                             path, hb_rights_explain(-result));
-    hb_run_set_reading(run);
+    hb_run_take_home(run);
     int status = hb_home_lock(&run->home, import->request->wait_seconds, import->error);
     import->result->locked = status == HB_STATUS_NOMATCH;
     return status;
@@ -180,7 +182,13 @@ static bool must_ask(const struct import *import)
 static int publish(struct import *import)
 {
     struct hb_restored result = {0};
-    int status =
+    int status = HB_OK;
+    if (hb_staging_uses_roots(&import->staging))
+        status = hb_roots_lock(import->run, true, import->request->wait_seconds, import->error);
+    import->result->locked = status == HB_STATUS_NOMATCH;
+    if (status != HB_OK)
+        return status;
+    status =
         hb_staging_publish(&import->staging, import->request->before, import->request->context,
                            &result, &import->publishing, import->error);
     import->result->files = result.files;
@@ -290,8 +298,12 @@ static int run_import(struct import *import)
     int status = open_home(import, false);
     if (status == HB_OK && run->home.fd >= 0)
         status = check_owners(import);
+    if (run->home.fd < 0) /* until it is made */
+        hb_roots_open(run);
+    const char *home = run->home.fd >= 0 ? run->home.path : import->request->home;
+    run->elsewhere = is_archive && hb_home_is_elsewhere(run->config, home);
     if (is_archive) /* what is in a snapshot, its user has listed */
-        hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
+        hb_own_places_of(run, home);
     if (status == HB_OK && import->request->begin != NULL)
         status = import->request->begin(import->request->context, import->error);
     if (status == HB_OK)

@@ -17,6 +17,7 @@
  *   5. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
  *                         about, nor speak of, what nobody wants. Who leaves out what was refused
  *                         knows of it: what is left of that is reported now (report_refused).
+ *      drop_of_roots      What belongs to a further root of the home that is not there, by name.
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
  *                         What cannot be decoded, or made on any file system, is dropped then.
@@ -36,6 +37,7 @@
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
+#include "host/roots.h"
 #include "import/conflicts.h"
 #include "import/settle_links.h"
 #include <errno.h>
@@ -353,6 +355,22 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
     return HB_OK;
 }
 
+/* What belongs to a further root that nothing may be put into. */
+static void drop_of_roots(struct hb_run *run, struct hb_restore_plan *plan)
+{
+    for (size_t i = 0; run->grafts.count > 0 && i < plan->count; i++) {
+        const char *path = hb_planned_path(plan, i);
+        if (plan->rows[i].action != HB_UNDECIDED || !hb_roots_have(run, path))
+            continue;
+        HB_AUTO_FREE char *problem = hb_roots_problem(run, path);
+        if (problem == NULL)
+            continue;
+        plan->rows[i].action = HB_DROPPED;
+        if (plan->catalog->members[i].type != HB_TYPE_DIRECTORY)
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "%s", problem);
+    }
+}
+
 static void count(struct hb_restore_plan *plan, const uint32_t *from)
 {
     for (size_t i = 0; i < plan->count; i++) {
@@ -458,6 +476,8 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     if (choice != NULL)
         status = choose(archive, plan, choice, from, error);
     report_refused(&run->report, plan, refusals);
+    if (status == HB_OK)
+        drop_of_roots(run, plan);
     if (status == HB_OK)
         status = decide(run, filters, plan, error);
     if (status != HB_OK)

@@ -238,6 +238,7 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
         else
             hb_run_close_stage(staging->run, staging->stages[i], HB_OK);
         free(staging->stages[i]);
+        free(staging->places_of[i]);
     }
     staging->stage_count = 0;
     hb_trees_clear(&staging->trees);

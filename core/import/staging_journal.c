@@ -169,7 +169,6 @@ static void add_rows(struct hb_staging *staging, struct hb_journal_writer *write
 static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writer,
                       struct hb_error *error)
 {
-    size_t home = strlen(staging->run->home.path) + 1;
     for (unsigned i = 1; i < staging->stage_count; i++) {
         struct hb_stage *stage = staging->stages[i];
         int result = hb_stage_mark(stage, &staging->run->stage);
@@ -178,7 +177,7 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
         if (result != 0)
             return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be flushed to disk: %s",
                                 stage->path, hb_rights_explain(-result));
-        hb_journal_add_stage(writer, i, stage->path + home);
+        hb_journal_add_stage(writer, i, staging->places_of[i]);
     }
     return HB_OK;
 }

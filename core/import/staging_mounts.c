@@ -3,10 +3,24 @@
 
 #include "base/memory.h"
 #include "files/mounts.h"
+#include "host/roots.h"
 #include "import/staging_links.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+
+/*
+ * Is that stage of the same root as the place? What goes to a further root is never in the home's
+ * own stage: whoever completes an import finds the stage there, or it is another directory by now.
+ */
+static bool is_of(const struct hb_staging *staging, unsigned number,
+                  const struct hb_mount_place *place)
+{
+    const char *rest;
+    const struct hb_root *home = &staging->run->home;
+    return hb_graft_of(home, place->directory, &rest) ==
+           (number == 0 ? NULL : hb_graft_of(home, staging->places_of[number], &rest));
+}
 
 /*
  * The number of the stage on that file system and of that owner; made beside where the first file
@@ -16,13 +30,14 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
 {
     struct hb_error ignored;
     for (unsigned i = 0; i < staging->stage_count; i++)
-        if (staging->mounts[i] == place->mount &&
+        if (staging->mounts[i] == place->mount && is_of(staging, i, place) &&
             hb_rights_are_same(&staging->stages[i]->rights, &place->rights))
             return i;
     if (staging->stage_count == HB_JOURNAL_STAGES)
         return 0;
-    HB_AUTO_FREE char *parent = hb_text("%s%s%s", staging->run->home.path,
-                                        *place->directory == '\0' ? "" : "/", place->directory);
+    HB_AUTO_FREE char *parent = *place->directory == '\0'
+                                    ? hb_copy_text(staging->run->home.path)
+                                    : hb_full_path(&staging->run->home, place->directory);
     struct hb_directory directory;
     if (hb_beneath_directory(&staging->run->home, place->directory, 0, &directory) != 0)
         return 0;
@@ -35,6 +50,9 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
         return 0;
     }
     staging->stages[staging->stage_count] = stage;
+    staging->places_of[staging->stage_count] =
+        *place->directory == '\0' ? hb_copy_text(stage->name)
+                                  : hb_text("%s/%s", place->directory, stage->name);
     staging->mounts[staging->stage_count] = place->mount;
     return staging->stage_count++;
 }
@@ -95,9 +113,10 @@ static void place_directory(struct hb_staging *staging, size_t index)
     if (hb_mount_find(&staging->run->home, hb_planned_path(staging->plan, index), &place) != 0)
         return;
     for (unsigned i = 0; i < staging->stage_count && row->stage == HB_NO_STAGE; i++)
-        if (staging->mounts[i] == place.mount)
+        if (staging->mounts[i] == place.mount && is_of(staging, i, &place))
             row->stage = (uint8_t)i;
-    if (row->stage == HB_NO_STAGE && hb_staging_is_missing(staging, index)) {
+    bool rooted = hb_roots_have(staging->run, place.directory);
+    if (row->stage == HB_NO_STAGE && (rooted || hb_staging_is_missing(staging, index))) {
         unsigned number = stage_on(staging, &place);
         if (number != 0)
             row->stage = (uint8_t)number;
@@ -117,7 +136,7 @@ int hb_staging_spread(struct hb_staging *staging, struct hb_error *error)
 {
     const struct hb_restore_plan *plan = staging->plan;
     const struct hb_root *home = &staging->run->home;
-    bool mounts = hb_mounts_below(home->path);
+    bool mounts = hb_mounts_below(home->path) || hb_staging_uses_roots(staging);
     if (hb_trees_have_one_owner(&staging->trees) && !mounts)
         return HB_OK;
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);

@@ -19,8 +19,9 @@
 static char *real_path(struct hb_names *names, const struct hb_root *home, const char *path)
 {
     HB_AUTO_FREE char *real = hb_copy_text(path);
-    HB_AUTO_CLOSE int at = fcntl(home->fd, F_DUPFD_CLOEXEC, 3);
-    size_t from = 0;
+    const char *below = path;
+    HB_AUTO_CLOSE int at = fcntl(hb_graft_root(home, &below)->fd, F_DUPFD_CLOEXEC, 3);
+    size_t from = (size_t)(below - path);
     for (bool last = false; !last && at >= 0;) {
         size_t bytes = strcspn(real + from, "/");
         HB_AUTO_FREE char *name = hb_copy_bytes(real + from, bytes), *called = NULL;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/io.h"
+#include "host/roots.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -85,4 +86,14 @@ bool hb_staging_holds_same(int one, int other)
         if (got < PIECE)
             return true;
     }
+}
+
+bool hb_staging_uses_roots(const struct hb_staging *staging)
+{
+    const struct hb_restore_plan *plan = staging->plan;
+    bool any = false;
+    for (size_t i = 0; staging->run->grafts.count > 0 && !any && i < plan->count; i++)
+        any = hb_planned_is_selected(plan, i) &&
+              hb_roots_have(staging->run, hb_planned_path(plan, i));
+    return any;
 }

@@ -25,6 +25,7 @@ struct hb_staging {
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     uint64_t mounts[HB_JOURNAL_STAGES]; /* which file system each is on */
+    char *places_of[HB_JOURNAL_STAGES]; /* its path below the home, but of [0] */
     unsigned stage_count;
     struct hb_trees trees;        /* what is missing in the home, and is published as a whole */
     struct hb_tree_place *places; /* one a worker */
@@ -58,6 +59,9 @@ int hb_staging_copy(const struct hb_staging *staging, size_t index, int from, in
 
 /* Do two open files hold the same bytes? Not, if one cannot be read. */
 bool hb_staging_holds_same(int one, int other);
+
+/* Does anything that is restored go to a further root of the home? */
+bool hb_staging_uses_roots(const struct hb_staging *staging);
 
 /* Does the home have nothing where the member goes? */
 bool hb_staging_is_missing(const struct hb_staging *staging, size_t index);

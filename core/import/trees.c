@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/spread.h"
 #include "files/access.h"
+#include "files/grafts.h"
 #include "files/io.h"
 #include "files/names.h"
 #include "host/own_places.h"
@@ -228,7 +229,9 @@ static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t nu
         (place.exists && hb_rights_matter() && place.status.st_uid != home->rights.user) ||
         (place.exists && place.status.st_dev != trees->device))
         trees->apart = trees->apart || !directory->missing;
-    if (result == 0 && !place.exists && allowed)
+    /* A further root has a stage of its own, but no trees. */
+    bool rooted = hb_graft_root(home, &(const char *){path}) != home;
+    if (result == 0 && !place.exists && allowed && !rooted)
         begin_tree(trees, number, &place);
     hb_place_clear(&place);
 }

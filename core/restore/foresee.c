@@ -70,7 +70,7 @@ static int ask_plugin(struct hb_run *run, const struct hb_instance *content,
                       const struct hb_entry *entry, uint32_t mode, const struct hb_place *place)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
-    HB_AUTO_FREE char *path = hb_text("%s/%s", run->home.path, place->path);
+    HB_AUTO_FREE char *path = hb_full_path(&run->home, place->path);
     const struct hb_target target = {
         .size = sizeof target,
         .directory_fd = place->directory_fd,

@@ -37,7 +37,7 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
                        struct hb_stage **adopted)
 {
     struct hb_directory directory;
-    HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
+    HB_AUTO_FREE char *parent = hb_full_path(&recovery->run->home, below);
     struct hb_stage *stage = hb_alloc(sizeof *stage);
     int status, reason = -hb_beneath_directory(&recovery->run->home, below, 0, &directory);
     if (reason == 0) {

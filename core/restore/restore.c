@@ -185,7 +185,7 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
         .request = request, .run = request->run, .result = result, .error = error};
     *result = (struct hb_restored){0};
     pthread_mutex_init(&restore.lock, NULL);
-    restore.mounts = hb_mounts_below(request->run->home.path);
+    restore.mounts = hb_mounts_below(request->run->home.path) || request->run->grafts.count > 0;
     restore.home_mount = hb_mount_of(request->run->home.fd);
     restore.gives = hb_owner_may_give(request->run->home.fd);
     /* Most is the owner's of the home; threads that start now begin with the same. */

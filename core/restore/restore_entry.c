@@ -129,7 +129,7 @@ static int restore_claimed(const struct task *task)
     }
     HB_AUTO_FREE char *staged =
         hb_text("%s/%s", hb_restore_stage_of(restore, task->row)->path, task->name);
-    HB_AUTO_FREE char *path = hb_text("%s/%s", restore->run->home.path, place->path);
+    HB_AUTO_FREE char *path = hb_full_path(&restore->run->home, place->path);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     struct hb_target target = {
         .size = sizeof target,

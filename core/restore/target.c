@@ -247,10 +247,12 @@ int hb_target_look(const struct hb_run *run, struct hb_last_target *last, const 
 /* Is the path of a directory below the home what it is called? Also if it cannot be looked at. */
 static bool is_called(const struct hb_root *home, const char *path, size_t bytes)
 {
-    HB_AUTO_FREE char *way = hb_copy_bytes(path, bytes);
-    HB_AUTO_CLOSE int at = fcntl(home->fd, F_DUPFD_CLOEXEC, 3);
+    HB_AUTO_FREE char *whole = hb_copy_bytes(path, bytes);
+    const char *way = whole;
+    HB_AUTO_CLOSE int at = fcntl(hb_graft_root(home, &way)->fd, F_DUPFD_CLOEXEC, 3);
     bool so = true;
-    for (char *name = way, *rest; so && at >= 0 && name != NULL && *name != '\0'; name = rest) {
+    for (char *name = whole + (way - whole), *rest; so && at >= 0 && name != NULL && *name != '\0';
+         name = rest) {
         struct hb_names names = {.known = false};
         HB_AUTO_FREE char *called = NULL;
         rest = strchr(name, '/');

@@ -80,6 +80,13 @@ static const struct hb_option *const options[OPTIONS] = {
                                           .key = "private",
                                           .default_text = "",
                                           .help = "Base names of files that get private-mode"},
+    [PRIVATE_PATTERNS] =
+        &(const struct hb_option){.size = sizeof(struct hb_option),
+                                  .type = HB_OPTION_LIST,
+                                  .key = "private-patterns",
+                                  .default_text = "",
+                                  .flags = HB_OPTION_PATTERNS,
+                                  .help = "The same by patterns, as in a .gitignore file"},
     [PRIVATE_MODE] = &(const struct hb_option){.size = sizeof(struct hb_option),
                                                .type = HB_OPTION_MODE,
                                                .key = "private-mode",
@@ -105,6 +112,8 @@ static void filter_destroy(void *self)
     struct rules *rules = self;
     if (rules->patterns != NULL)
         rules->host->patterns_free(rules->host, rules->patterns);
+    if (rules->private_patterns != NULL)
+        rules->host->patterns_free(rules->host, rules->private_patterns);
     caches_clear(&rules->caches);
     name_set_free(&rules->directories);
     name_set_free(&rules->root_names);
@@ -127,21 +136,22 @@ static bool load_globs(struct globs *globs, const struct hb_value *value)
 }
 
 /* HB_OK or HB_STATUS_FATAL. A host of before does not know patterns; without any it need not. */
-static int load_patterns(struct rules *rules, const struct hb_settings *settings)
+static int load_patterns(const struct rules *rules, const struct hb_settings *settings, int option,
+                         struct hb_patterns **patterns)
 {
     const struct hb_host *host = rules->host;
-    const struct hb_value *value = settings->values[PATTERNS];
+    const struct hb_value *value = settings->values[option];
     char key[200];
     if (value->list_count == 0)
         return HB_OK;
     if (!HB_HAS(host, patterns_free) || host->patterns_create == NULL)
         return host->fail(host, HB_STATUS_FATAL,
-                          "[%s] patterns: this hbcore is too old for them; use globs, or install "
-                          "a newer one",
-                          settings->section);
-    snprintf(key, sizeof key, "[%s] patterns", settings->section);
-    rules->patterns = host->patterns_create(host, key, value->list, value->list_count);
-    return rules->patterns == NULL ? HB_STATUS_FATAL : HB_OK;
+                          "[%s] %s: this hbcore is too old for patterns; use other rules, or "
+                          "install a newer one",
+                          settings->section, options[option]->key);
+    snprintf(key, sizeof key, "[%s] %s", settings->section, options[option]->key);
+    *patterns = host->patterns_create(host, key, value->list, value->list_count);
+    return *patterns == NULL ? HB_STATUS_FATAL : HB_OK;
 }
 
 static int filter_create(const struct hb_host *host, const struct hb_settings *settings,
@@ -171,7 +181,9 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
         return host->fail(host, HB_STATUS_FATAL, "out of memory for the rules of [%s]",
                           settings->section);
     }
-    status = load_patterns(rules, settings);
+    status = load_patterns(rules, settings, PATTERNS, &rules->patterns);
+    if (status == HB_OK)
+        status = load_patterns(rules, settings, PRIVATE_PATTERNS, &rules->private_patterns);
     if (status != HB_OK || !right) {
         filter_destroy(rules);
         return HB_STATUS_FATAL;

@@ -135,17 +135,26 @@ static int only_others(struct rules *rules, int direction, const struct hb_entry
     return HB_OK;
 }
 
-static bool patterns_match(const struct rules *rules, const struct hb_entry *entry)
+static bool patterns_match(const struct rules *rules, struct hb_patterns *patterns,
+                           const struct hb_entry *entry)
 {
-    return rules->patterns != NULL &&
-           rules->host->patterns_match(rules->host, rules->patterns, entry->path, entry->path_bytes,
-                                       entry->type) != 0;
+    return patterns != NULL && rules->host->patterns_match(rules->host, patterns, entry->path,
+                                                           entry->path_bytes, entry->type) != 0;
+}
+
+static bool is_private(const struct rules *rules, const struct hb_entry *entry)
+{
+    size_t bytes;
+    const char *base = base_name(entry, &bytes);
+    return entry->type == HB_TYPE_FILE &&
+           (name_set_has(&rules->private_names, base, bytes) ||
+            patterns_match(rules, rules->private_patterns, entry));
 }
 
 static int matches_rules(struct rules *rules, int direction, const struct hb_entry *entry,
                          bool *matches)
 {
-    *matches = component_matches(rules, entry) || patterns_match(rules, entry) ||
+    *matches = component_matches(rules, entry) || patterns_match(rules, rules->patterns, entry) ||
                (entry->type != HB_TYPE_DIRECTORY && file_matches(rules, entry));
     int status = globs_match(rules, direction, entry, matches);
     return status == HB_OK ? only_others(rules, direction, entry, matches) : status;
@@ -172,8 +181,6 @@ int rules_verdict(void *self, int direction, const struct hb_entry *entry,
     int status = matches_rules(rules, direction, entry, &matches);
     if (status != HB_OK)
         return status;
-    size_t bytes;
-    const char *base = base_name(entry, &bytes);
     if (matches && rules->missed) {
         return rules->host->fail(rules->host, HB_STATUS_ENTRY, "%s", rules->reason);
     } else if (matches) {
@@ -182,7 +189,7 @@ int rules_verdict(void *self, int direction, const struct hb_entry *entry,
         leave_out(entry, verdict, "in a cache directory", "");
     } else if (is_too_large(rules, entry)) {
         leave_out(entry, verdict, "larger than ", rules->larger_than_text);
-    } else if (entry->type == HB_TYPE_FILE && name_set_has(&rules->private_names, base, bytes)) {
+    } else if (is_private(rules, entry)) {
         verdict->flags |= HB_VERDICT_MODE;
         verdict->mode = rules->private_mode;
     }

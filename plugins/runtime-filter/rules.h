@@ -19,6 +19,7 @@ struct rules {
     struct globs globs;
     struct globs only;            /* of what is in the same directory */
     struct hb_patterns *patterns; /* the host's; NULL: none */
+    struct hb_patterns *private_patterns;
     struct caches caches;
     uint64_t larger_than; /* 0: no limit */
     const char *larger_than_text;

@@ -29,13 +29,13 @@ static bool is_component(const char *name)
            strcmp(name, "..") != 0;
 }
 
-/* How to say what was meant with stars. Names alone, the private ones, have no other way. */
+/* How to say what was meant with stars. */
 static void advise(size_t which, const char *name, char *advice, size_t bytes)
 {
     if (which == SUFFIXES && name[0] == '*' && name[1] != '\0' && strchr(name + 1, '*') == NULL)
         snprintf(advice, bytes, "write suffixes = %s", name + 1);
     else if (which == PRIVATE)
-        snprintf(advice, bytes, "name each file in full");
+        snprintf(advice, bytes, "for a pattern write private-patterns = %s", name);
     else
         snprintf(advice, bytes, "for a pattern write patterns = %s%s%s",
                  which == ROOT_NAMES ? "/" : "", which == SUFFIXES && *name != '*' ? "*" : "",

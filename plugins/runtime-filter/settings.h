@@ -16,6 +16,7 @@ enum {
     CACHES,
     LARGER_THAN,
     PRIVATE,
+    PRIVATE_PATTERNS,
     PRIVATE_MODE,
     REASON,
     MISSED,

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/roots.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "config/settings.h"
+#include "files/anywhere.h"
+#include "files/grafts.h"
+#include "files/lock.h"
+#include "files/stage.h"
+#include <pwd.h>
+#include <string.h>
+
+/* ---- opening them -------------------------------------------------------------------------- */
+
+/* As root, "~" is not root's: what belongs to a home lies with its owner. */
+static char *directory_of(const struct hb_root *home, const char *text)
+{
+    struct passwd entry, *found = NULL;
+    char buffer[4096];
+    bool tilde = text[0] == '~' && (text[1] == '/' || text[1] == '\0');
+    if (tilde && home->fd >= 0 && home->rights.other &&
+        getpwuid_r(home->rights.user, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+        return hb_text("%s%s", found->pw_dir, text + 1);
+    return hb_expand_path(text);
+}
+
+/* Where one directory lies in another; NULL: it does not. "": they are the same. Caller frees. */
+static char *place_in(const struct hb_root *outer, const struct hb_root *inner)
+{
+    const struct hb_root plain = {.fd = outer->fd, .path = outer->path};
+    return inner->path == NULL ? NULL : hb_path_below(&plain, inner->path);
+}
+
+/* What the home and the directory have to do with each other: *why if that cannot be. */
+static void settle_inner(struct hb_graft *graft, const struct hb_root *home)
+{
+    HB_AUTO_FREE char *in_home = place_in(home, &graft->root);
+    graft->inner = place_in(&graft->root, home);
+    if (in_home != NULL)
+        graft->why = hb_text("%s lies in the home itself", graft->root.path);
+    for (char *const *path = graft->paths; graft->inner != NULL && *path != NULL; path++) {
+        size_t bytes = strlen(*path);
+        bool around = strncmp(*path, graft->inner, bytes) == 0 &&
+                      (graft->inner[bytes] == '/' || graft->inner[bytes] == '\0');
+        if (graft->why == NULL && (around || hb_graft_is_inner(graft, *path)))
+            graft->why = hb_text("its path %s has to do with the home itself, which is stored "
+                                 "anyway",
+                                 *path);
+    }
+}
+
+static char **copy_paths(const char *const *paths)
+{
+    size_t count = 0;
+    while (paths[count] != NULL)
+        count++;
+    char **copy = hb_alloc((count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = strlen(paths[i]);
+        while (bytes > 1 && paths[i][bytes - 1] == '/')
+            bytes--;
+        copy[i] = hb_copy_bytes(paths[i], bytes);
+    }
+    return copy;
+}
+
+static void open_one(struct hb_run *run, const struct hb_section *section)
+{
+    const struct hb_root_settings *settings = hb_config_root(section);
+    struct hb_grafts *grafts = &run->grafts;
+    grafts->rows = hb_resize(grafts->rows, grafts->count + 1, sizeof *grafts->rows);
+    struct hb_graft *graft = &grafts->rows[grafts->count++];
+    *graft = (struct hb_graft){
+        .name = hb_copy_text(*settings->prefix == '\0' ? section->label : settings->prefix),
+        .root.fd = -1,
+        .paths = copy_paths(settings->paths),
+        .section = section->name,
+    };
+    for (size_t i = 0; i + 1 < grafts->count; i++)
+        if (strcmp(grafts->rows[i].name, graft->name) == 0)
+            graft->why = hb_text("[%s] has the same prefix", grafts->rows[i].section);
+    if (*settings->directory == '\0' && graft->why == NULL)
+        graft->why = hb_copy_text("it has no directory");
+    if (graft->why != NULL)
+        return;
+    HB_AUTO_FREE char *path = directory_of(&run->home, settings->directory);
+    int result = hb_root_open(path, &graft->root);
+    if (result == 0 && run->home.path != NULL)
+        settle_inner(graft, &run->home);
+    else if (result != 0)
+        graft->why = hb_text("%s: %s", path, hb_rights_explain(-result));
+    if (graft->why != NULL)
+        hb_root_close(&graft->root);
+}
+
+void hb_roots_open(struct hb_run *run)
+{
+    const struct hb_section *section = NULL;
+    hb_grafts_clear(&run->grafts);
+    while (!run->without_roots && (section = hb_config_next_root(run->config, section)) != NULL)
+        open_one(run, section);
+    run->home.grafts = &run->grafts;
+}
+
+/* ---- what becomes of them ------------------------------------------------------------------ */
+
+void hb_roots_report(struct hb_run *run)
+{
+    const struct hb_grafts *grafts = run->home.grafts;
+    for (size_t i = 0; grafts != NULL && i < grafts->count; i++) {
+        const struct hb_graft *graft = &grafts->rows[i];
+        if (graft->root.fd < 0 && *graft->paths != NULL)
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, graft->name, "[%s] cannot be stored: %s",
+                          graft->section, graft->why);
+    }
+}
+
+char *hb_roots_problem(const struct hb_run *run, const char *path)
+{
+    const char *rest;
+    const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
+    const struct hb_graft *graft = hb_graft_of(&roots, path, &rest);
+    if (graft == NULL)
+        return NULL;
+    if (graft->root.fd < 0)
+        return hb_text("belongs to [%s], where nothing is restored: %s", graft->section,
+                       graft->why);
+    if (hb_graft_is_inner(graft, rest))
+        return hb_text("belongs to [%s], and would lie in the home", graft->section);
+    const struct hb_section *section = hb_config_section(run->config, graft->section);
+    const char *origin = hb_section_origin(section, &hb_config_root(section)->directory);
+    if (!run->elsewhere || (origin != NULL && strcmp(origin, "--set") == 0))
+        return NULL;
+    return hb_text("belongs to [%s] of the home that the configuration names, which this one is "
+                   "not; to restore it, name its directory: --set %s.directory=%s",
+                   graft->section, graft->section, hb_config_root(section)->directory);
+}
+
+bool hb_roots_have(const struct hb_run *run, const char *path)
+{
+    const char *rest;
+    const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
+    return hb_graft_of(&roots, path, &rest) != NULL;
+}
+
+int hb_roots_lock(struct hb_run *run, bool alone, int64_t wait_seconds, struct hb_error *error)
+{
+    const struct hb_grafts *grafts = run->home.grafts;
+    int status = HB_OK;
+    for (size_t i = 0; grafts != NULL && status == HB_OK && i < grafts->count; i++) {
+        const struct hb_graft *graft = &grafts->rows[i];
+        if (graft->root.fd >= 0 && (alone || *graft->paths != NULL))
+            status = hb_root_lock(&graft->root, alone, wait_seconds, error);
+    }
+    return status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The further roots of a home: what [root:NAME] of the configuration says lies elsewhere and
+ * belongs to it all the same. In an archive, in reports and for plugins it lies below a name in the
+ * home, the prefix; on the disk in a directory of its own. How paths get there is in
+ * files/grafts.h; here is what the configuration has to do with it.
+ *
+ * A root needs the configuration's word, never the archive's: of one without a directory an import
+ * restores nothing, and names it.
+ */
+#ifndef HB_ROOTS_H
+#define HB_ROOTS_H
+
+#include "host/run.h"
+
+/*
+ * Opens those that the configuration names, for a home that is open; again, if it was opened again.
+ * One that cannot be opened is there all the same, and says why. With run->without_roots there are
+ * none.
+ */
+void hb_roots_open(struct hb_run *run);
+
+/* Those of a backup that should be there and are not are told of. */
+void hb_roots_report(struct hb_run *run);
+
+/*
+ * Why an import restores nothing at a path below the home; NULL: it may. With run->elsewhere the
+ * roots are left alone, for they are those of the home that the configuration names, unless --set
+ * names the directory. Caller frees.
+ */
+char *hb_roots_problem(const struct hb_run *run, const char *path);
+
+/* Is the path in a root of its own? */
+bool hb_roots_have(const struct hb_run *run, const char *path);
+
+/*
+ * Takes the lock of the roots, as hb_home_lock(), until the run ends: those that a backup looks at,
+ * together with others that read; or all, alone.
+ */
+int hb_roots_lock(struct hb_run *run, bool alone, int64_t wait_seconds, struct hb_error *error);
+
+#endif
