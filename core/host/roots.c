@@ -116,13 +116,15 @@ void hb_roots_report(struct hb_run *run)
     }
 }
 
-char *hb_roots_problem(const struct hb_run *run, const char *path)
+char *hb_roots_problem(const struct hb_run *run, const char *path, bool is_directory)
 {
     const char *rest;
     const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
     const struct hb_graft *graft = hb_graft_of(&roots, path, &rest);
     if (graft == NULL)
         return NULL;
+    if (*rest == '\0' && !is_directory)
+        return hb_text("bears the name of [%s], which is a directory", graft->section);
     if (graft->root.fd < 0)
         return hb_text("belongs to [%s], where nothing is restored: %s", graft->section,
                        graft->why);

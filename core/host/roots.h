@@ -28,7 +28,7 @@ void hb_roots_report(struct hb_run *run);
  * roots are left alone, for they are those of the home that the configuration names, unless --set
  * names the directory. Caller frees.
  */
-char *hb_roots_problem(const struct hb_run *run, const char *path);
+char *hb_roots_problem(const struct hb_run *run, const char *path, bool is_directory);
 
 /* Is the path in a root of its own? */
 bool hb_roots_have(const struct hb_run *run, const char *path);

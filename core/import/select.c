@@ -362,7 +362,8 @@ static void drop_of_roots(struct hb_run *run, struct hb_restore_plan *plan)
         const char *path = hb_planned_path(plan, i);
         if (plan->rows[i].action != HB_UNDECIDED || !hb_roots_have(run, path))
             continue;
-        HB_AUTO_FREE char *problem = hb_roots_problem(run, path);
+        HB_AUTO_FREE char *problem =
+            hb_roots_problem(run, path, plan->catalog->members[i].type == HB_TYPE_DIRECTORY);
         if (problem == NULL)
             continue;
         plan->rows[i].action = HB_DROPPED;

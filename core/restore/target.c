@@ -183,7 +183,11 @@ static size_t directory_bytes(const char *path)
 bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
                       struct hb_place *place)
 {
+    const char *rest;
+    const struct hb_graft *graft = hb_graft_of(&run->home, path, &rest);
     size_t bytes = directory_bytes(path);
+    if (graft != NULL && (*rest == '\0' || hb_graft_is_inner(graft, rest)))
+        return false;
     if (last->directory == NULL || strlen(last->directory) != bytes ||
         memcmp(last->directory, path, bytes) != 0)
         return false;

@@ -84,6 +84,25 @@ def read_only(home, outside):
     with_files(home, outside)
 
 
+def move_to_roots(home, roots, outside, names):
+    """Directories of the home become further roots of it. Where one is a link, the root has such links in it."""
+    for name in names:
+        root, was = roots / name, home / name
+        if was.is_symlink():
+            target = os.readlink(was)
+            was.unlink()
+            root.mkdir(parents=True)
+            for inner in FILES + DIRECTORIES + ("file", "x", "ab", "below"):
+                os.symlink(os.path.join("..", target) if target.startswith("..") else target, root / inner)
+            os.symlink(home, root / "home")
+            os.symlink(outside / "file", root / "config.yaml")
+        elif was.is_dir():
+            root.parent.mkdir(exist_ok=True)
+            was.rename(root)
+        else:
+            root.mkdir(parents=True)
+
+
 # The same archive comes over a pipe, where nothing can be looked at beforehand.
 PIPED = "empty, over a pipe"
 TARGETS = {"empty": empty, PIPED: empty, "files": with_files, "links": with_links,

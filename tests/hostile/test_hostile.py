@@ -4,6 +4,8 @@ inside when the archive is refused.
 
     test_hostile.py zip|tar root|user [WORD]     WORD: only the cases with it in their name
 
+With HBCORE_ROOTS the directories that the archives name lie elsewhere, as further roots of the home.
+
 Where the kernel lacks a call (HBCORE_LACKING), only a part of them is tried, in the homes that such a kernel could be
 led out of.
 """
@@ -24,6 +26,7 @@ hb.use_memory()
 USER = 65534
 FORM, WHO = sys.argv[1:3]
 WORD = sys.argv[3] if len(sys.argv) > 3 else ""
+ROOTED = ("sub", "one", "deep", "up") if os.environ.get("HBCORE_ROOTS") else ()
 
 
 def can_mount():
@@ -34,7 +37,7 @@ def can_mount():
 class Hostile(hb.Case):
     def setUp(self):
         super().setUp()
-        self.home, self.outside = self.dir / "home", self.dir / "outside"
+        self.home, self.outside, self.roots = self.dir / "home", self.dir / "outside", self.dir / "roots"
         self.outside.mkdir()
         targets.make_outside(self.outside)
         self.where = case.Where(str(self.outside))
@@ -53,20 +56,41 @@ class Hostile(hb.Case):
     def command(self, *arguments):
         return self.wrap + super().command(*arguments)
 
+    def places(self):
+        return [self.home] + ([self.roots] if ROOTED else [])
+
     def prepare(self, kind):
-        if self.home.exists() or self.home.is_symlink():
-            subprocess.run(["chmod", "-R", "u+w", self.home], check=True)
-            shutil.rmtree(self.home)
+        for place in self.places():
+            if place.exists():
+                subprocess.run(["chmod", "-R", "u+w", place], check=True)
+                shutil.rmtree(place)
         targets.TARGETS[kind](self.home, self.outside)
-        self.give(self.home)
-        if kind == "read-only":
-            subprocess.run(["chmod", "-R", "a-w", self.home], check=True)
+        if ROOTED:
+            targets.move_to_roots(self.home, self.roots, self.outside, ROOTED)
+        for place in self.places():
+            self.give(place)
+            if kind == "read-only":
+                subprocess.run(["chmod", "-R", "a-w", place], check=True)
+
+    def snapshot(self):
+        """Of the home, with what lies in its further roots where an archive has it."""
+        found = targets.snapshot(self.home, precise=False)
+        for name in ROOTED:
+            inner = targets.snapshot(self.roots / name, precise=False)
+            found.update({os.path.join(b".", os.fsencode(name), row[2:]): status
+                          for row, status in inner.items() if row != b"."})
+        return found
+
+    def place_of(self, name):
+        return (self.roots if os.fsdecode(name).split("/")[0] in ROOTED else self.home) / os.fsdecode(name)
 
     def options(self, one):
         config = hb.GENERIC if one.generic else hb.HERMES
         rows = ["--config", config, "--home", self.home]
         for setting in one.settings:
             rows += ["--set", setting]
+        for name in ROOTED:
+            rows += ["--set", f"root:{name}.directory={self.roots / name}"]
         return rows
 
     def assert_printable(self, done):
@@ -78,8 +102,9 @@ class Hostile(hb.Case):
         """As root a mount is what keeps from writing; permissions do not."""
         wrap = self.wrap
         if kind == "read-only" and WHO == "root":
-            self.wrap = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" && mount -o '
-                         'remount,ro,bind "$0" && exec "$@"', str(self.home)]
+            both = " && ".join(f"mount --bind {place} {place} && mount -o remount,ro,bind {place}"
+                               for place in self.places())
+            self.wrap = ["unshare", "-m", "sh", "-c", f'{both} && exec "$@"', "sh"]
         name, data = ("-", archive.read_bytes()) if kind == targets.PIPED else (archive, None)
         try:
             return self.hbcore(*self.options(one), "import", name, "--force", input=data,
@@ -91,23 +116,23 @@ class Hostile(hb.Case):
         expected = (0, 3) if one.code is None else (one.code,)
         self.assertIn(done.returncode, expected, self.describe(done))
         if one.files is not None:
-            found = {name[2:]: row for name, row in targets.snapshot(self.home).items()
+            found = {name[2:]: row for name, row in self.snapshot().items()
                      if row[0] & 0o170000 == 0o100000}
-            contents = {name: (self.home / os.fsdecode(name)).read_bytes() for name in found}
+            contents = {name: self.place_of(name).read_bytes() for name in found}
             self.assertEqual(contents, {os.fsencode(name): data.encode()
                                         for name, data in one.files.items()}, self.describe(done))
         for name, mode in one.modes.items():
-            self.assertEqual(oct((self.home / name).stat().st_mode & 0o7777), oct(mode), name)
+            self.assertEqual(oct(self.place_of(name).stat().st_mode & 0o7777), oct(mode), name)
 
     def check(self, kind, one, archive, world):
-        before = targets.snapshot(self.home, precise=False)
+        before = self.snapshot()
         done = self.import_into(kind, one, archive)
         self.assertEqual(hb.differences(world, targets.snapshot(self.outside)), [],
                          f"the outside was changed\n{self.describe(done)}")
         self.assertEqual(sorted(os.listdir(self.dir)), sorted(self.around), self.describe(done))
         self.assert_printable(done)
         self.assert_nothing_left()
-        after = targets.snapshot(self.home, precise=False)
+        after = self.snapshot()
         if done.returncode == 1 or kind == "read-only":
             self.assertEqual(hb.differences(before, after), [], self.describe(done))
         for name, row in after.items():
@@ -132,14 +157,15 @@ class Hostile(hb.Case):
                 self.assert_printable(done)
 
     def test_each(self):
-        chosen = [one for one in case.ALL[FORM] if WORD in one.name]
+        chosen = [one for one in case.ALL[FORM] if WORD in one.name
+                  and not set(one.files or ()) & set(ROOTED)]  # files of their names: see all_roots.py
         kinds = list(targets.TARGETS)
         if hb.LACKING and not hb.FULL:
             chosen, kinds = chosen[::2], ["links", "linked directories"]
         elif not hb.FULL:  # each archive by one of both; with sanitizers, which are slow, every second of them
             chosen = chosen[WHO == "user"::4 if os.environ.get("HBCORE_SANITIZE") else 2]
         self.assertTrue(chosen)
-        self.around = os.listdir(self.dir) + ["archives", "home"]
+        self.around = os.listdir(self.dir) + ["archives"] + [place.name for place in self.places()]
         archives = self.dir / "archives"
         archives.mkdir(mode=0o777)
         archives.chmod(0o777)
