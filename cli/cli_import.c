@@ -211,6 +211,27 @@ static void show_whole(FILE *out, const struct hb_session *session)
     fprintf(out, "Backups are of all of %s; --home %s imports there.\n", shown, word);
 }
 
+/* What goes elsewhere than to the target. */
+static void show_roots(FILE *out, const struct hb_run *run, const struct hb_restore_plan *plan)
+{
+    for (size_t i = 0; i < run->grafts.count; i++) {
+        const struct hb_graft *graft = &run->grafts.rows[i];
+        size_t bytes = strlen(graft->name);
+        uint64_t files = 0;
+        for (size_t row = 0; row < plan->count; row++) {
+            const char *path = hb_planned_path(plan, row);
+            files += hb_planned_is_selected(plan, row) &&
+                     strncmp(path, graft->name, bytes) == 0 && path[bytes] == '/' &&
+                     plan->catalog->members[row].type != HB_TYPE_DIRECTORY;
+        }
+        if (files == 0 || graft->root.path == NULL)
+            continue;
+        HB_AUTO_FREE char *directory = hb_printable(graft->root.path);
+        fprintf(out, "        %s, for %" PRIu64 " file%s below %s/\n", directory, files,
+                hb_plural(files), graft->name);
+    }
+}
+
 /* What is in the archive, where it goes, and what that does there. */
 static void show_plan(FILE *out, const struct import_command *command,
                       const struct hb_archive *archive, const struct hb_restore_plan *plan,
@@ -224,6 +245,7 @@ static void show_plan(FILE *out, const struct import_command *command,
         fprintf(out, "Left out by options: %" PRIu64 "\n", plan->unwanted);
     hb_choice_show(out, &command->choice);
     fprintf(out, "Target: %s\n", home);
+    show_roots(out, &command->session->run, plan);
     show_whole(out, command->session);
     if (changes != NULL)
         show_changes(out, changes);

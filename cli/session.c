@@ -9,6 +9,7 @@
 #include "config/home_path.h"
 #include "files/anywhere.h"
 #include "files/lock.h"
+#include "host/roots.h"
 #include "no_config.h"
 #include "options.h"
 #include "progress_json.h"
@@ -237,7 +238,7 @@ int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lo
         explain_home(session);
         return HB_EXIT_FAILED;
     }
-    hb_run_take_home(&session->run);
+    hb_roots_take_home(&session->run);
     if (!lock)
         return 0;
     int status = hb_home_lock(home, session->cli->wait_seconds, error);

@@ -18,20 +18,6 @@ enum {
     LONGEST_PATH = 1 << 18 /* with the links on it */
 };
 
-void hb_root_close(struct hb_root *root)
-{
-    if (root->fd >= 0)
-        close(root->fd);
-    free(root->path);
-    root->fd = -1;
-    root->path = NULL;
-}
-
-struct hb_rights hb_root_reading(const struct hb_root *root)
-{
-    return root->read_as_root ? (struct hb_rights){.other = false} : root->rights;
-}
-
 void hb_directory_close(struct hb_directory *directory)
 {
     if (directory->fd >= 0)

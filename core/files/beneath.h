@@ -31,26 +31,9 @@
 #define HB_BENEATH_H
 
 #include "base/error.h"
-#include "files/rights.h"
+#include "files/root.h"
 #include <stdbool.h>
 #include <sys/stat.h>
-
-struct hb_grafts;
-
-/*
- * A directory held open. As root, what is done below it is done with the rights of the directory
- * that it is done in (rights.h).
- */
-struct hb_root {
-    int fd;
-    char *path; /* absolute and canonical when it was opened; NULL: not open */
-    struct hb_rights rights;
-    bool led;           /* as in struct hb_directory: those rights hold for all below, too */
-    bool read_as_root;  /* hb_beneath_open() has root's rights all the way */
-    bool only_of_owner; /* nobody but its owner could change what lies on the way to a name */
-    const struct hb_grafts *grafts; /* what else lies below it, see grafts.h; NULL: nothing. Whoever
-                                       sets it keeps it for as long as the root */
-};
 
 /* Where a path ends: a directory held open, and a name in it that is not a link. */
 struct hb_place {
@@ -63,11 +46,6 @@ struct hb_place {
     struct hb_rights rights; /* for all that is done in the directory */
     bool led;                /* as in struct hb_directory; also where nothing was found */
 };
-
-void hb_root_close(struct hb_root *root);
-
-/* The rights for reading files that lie in the directory itself. */
-struct hb_rights hb_root_reading(const struct hb_root *root);
 
 /*
  * Opens for reading, no link anywhere on the way, not even as the last component. A

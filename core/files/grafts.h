@@ -12,7 +12,7 @@
 #ifndef HB_GRAFTS_H
 #define HB_GRAFTS_H
 
-#include "files/beneath.h"
+#include "files/root.h"
 
 struct hb_graft {
     char *name;          /* one component */

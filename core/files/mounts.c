@@ -2,6 +2,7 @@
 #include "files/mounts.h"
 
 #include "base/memory.h"
+#include "files/grafts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
@@ -71,11 +72,26 @@ static int look(const struct hb_place *found, struct hb_mount_place *place)
     return 0;
 }
 
+/* The path is the name of a further root itself. */
+static bool is_graft(const struct hb_root *root, const char *path, struct hb_mount_place *place)
+{
+    const char *rest;
+    const struct hb_graft *graft = hb_graft_of(root, path, &rest);
+    if (graft == NULL || *rest != '\0' || graft->root.fd < 0)
+        return false;
+    place->mount = hb_mount_of(graft->root.fd);
+    place->rights = graft->root.rights;
+    place->directory = hb_copy_text(path);
+    return true;
+}
+
 int hb_mount_find(const struct hb_root *root, const char *path, struct hb_mount_place *place)
 {
     HB_AUTO_FREE char *way = hb_copy_text(path);
     for (;;) {
         struct hb_place found;
+        if (is_graft(root, way, place))
+            return 0;
         int result = hb_beneath_resolve(root, way, 0, &found, NULL);
         if (result == 0)
             result = look(&found, place);

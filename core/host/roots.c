@@ -8,6 +8,7 @@
 #include "files/grafts.h"
 #include "files/lock.h"
 #include "files/stage.h"
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -103,6 +104,12 @@ void hb_roots_open(struct hb_run *run)
     run->home.grafts = &run->grafts;
 }
 
+void hb_roots_take_home(struct hb_run *run)
+{
+    run->home.read_as_root = hb_rights_matter() && hb_config_home(run->config)->read_as_root;
+    hb_roots_open(run);
+}
+
 /* ---- what becomes of them ------------------------------------------------------------------ */
 
 void hb_roots_report(struct hb_run *run)
@@ -114,6 +121,16 @@ void hb_roots_report(struct hb_run *run)
             hb_report_add(&run->report, HB_FOUND_SKIPPED, graft->name, "[%s] cannot be stored: %s",
                           graft->section, graft->why);
     }
+}
+
+/* Is anything at the path, or may there be? */
+static bool is_there(const struct hb_root *roots, const char *path)
+{
+    struct hb_place place;
+    int result = hb_beneath_resolve(roots, path, HB_KEEP_LAST, &place, NULL);
+    bool there = result == 0 ? place.exists : result != -ENOENT;
+    hb_place_clear(&place);
+    return there;
 }
 
 char *hb_roots_problem(const struct hb_run *run, const char *path, bool is_directory)
@@ -132,11 +149,13 @@ char *hb_roots_problem(const struct hb_run *run, const char *path, bool is_direc
         return hb_text("belongs to [%s], and would lie in the home", graft->section);
     const struct hb_section *section = hb_config_section(run->config, graft->section);
     const char *origin = hb_section_origin(section, &hb_config_root(section)->directory);
-    if (!run->elsewhere || (origin != NULL && strcmp(origin, "--set") == 0))
+    if (!run->elsewhere || (origin != NULL && strcmp(origin, "--set") == 0) || is_directory ||
+        !is_there(&roots, path))
         return NULL;
-    return hb_text("belongs to [%s] of the home that the configuration names, which this one is "
-                   "not; to restore it, name its directory: --set %s.directory=%s",
-                   graft->section, graft->section, hb_config_root(section)->directory);
+    HB_AUTO_FREE char *full = hb_full_path(&roots, path);
+    return hb_text("%s is there, and belongs to the home that the configuration names, which this "
+                   "one is not; to replace it, name the directory: --set %s.directory=%s",
+                   full, graft->section, hb_config_root(section)->directory);
 }
 
 bool hb_roots_have(const struct hb_run *run, const char *path)
@@ -144,6 +163,12 @@ bool hb_roots_have(const struct hb_run *run, const char *path)
     const char *rest;
     const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
     return hb_graft_of(&roots, path, &rest) != NULL;
+}
+
+bool hb_roots_are_filled(const struct hb_run *run, const char *path)
+{
+    const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
+    return hb_roots_have(run, path) && is_there(&roots, path);
 }
 
 int hb_roots_lock(struct hb_run *run, bool alone, int64_t wait_seconds, struct hb_error *error)

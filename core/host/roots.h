@@ -13,6 +13,9 @@
 
 #include "host/run.h"
 
+/* The home is open: reading it is as [home] read-as says, and its further roots are opened. */
+void hb_roots_take_home(struct hb_run *run);
+
 /*
  * Opens those that the configuration names, for a home that is open; again, if it was opened again.
  * One that cannot be opened is there all the same, and says why. With run->without_roots there are
@@ -24,14 +27,16 @@ void hb_roots_open(struct hb_run *run);
 void hb_roots_report(struct hb_run *run);
 
 /*
- * Why an import restores nothing at a path below the home; NULL: it may. With run->elsewhere the
- * roots are left alone, for they are those of the home that the configuration names, unless --set
+ * Why an import restores nothing at a path below the home; NULL: it may. With run->elsewhere what
+ * is there is left alone, for it is that of the home that the configuration names, unless --set
  * names the directory. Caller frees.
  */
 char *hb_roots_problem(const struct hb_run *run, const char *path, bool is_directory);
 
-/* Is the path in a root of its own? */
+/* Is the path in a further root? */
 bool hb_roots_have(const struct hb_run *run, const char *path);
+/* And is something there, or may there be? */
+bool hb_roots_are_filled(const struct hb_run *run, const char *path);
 
 /*
  * Takes the lock of the roots, as hb_home_lock(), until the run ends: those that a backup looks at,

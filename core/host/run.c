@@ -4,8 +4,6 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
-#include "config/settings.h"
-#include "host/roots.h"
 #include "plugin/process_state.h"
 #include <errno.h>
 #include <sched.h>
@@ -28,12 +26,6 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     pthread_mutex_init(&run->suspect_lock, NULL);
     hb_interrupt_install();
     hb_process_note_signals();
-}
-
-void hb_run_take_home(struct hb_run *run)
-{
-    run->home.read_as_root = hb_rights_matter() && hb_config_home(run->config)->read_as_root;
-    hb_roots_open(run);
 }
 
 int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,

@@ -8,6 +8,7 @@
 
 #include "base/report.h"
 #include "config/config.h"
+#include "files/beneath.h"
 #include "files/grafts.h"
 #include "files/held_inodes.h"
 #include "files/stage.h"
@@ -31,9 +32,9 @@ enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 struct hb_run {
     const struct hb_config *config;
     struct hb_report report;
-    struct hb_root home;          /* fd -1 where the command has none */
-    struct hb_grafts grafts;      /* its further roots, see roots.h */
-    bool without_roots;           /* it has none, whatever the configuration says */
+    struct hb_root home;     /* fd -1 where the command has none */
+    struct hb_grafts grafts; /* its further roots, see roots.h */
+    bool without_roots;      /* it has none, whatever the configuration says */
     bool elsewhere; /* an import into another home than the configuration names: see roots.h */
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
@@ -67,8 +68,6 @@ struct hb_run {
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
 void hb_run_clear(struct hb_run *run);
 
-/* The home is open: reading it is as [home] read-as says, and its further roots are opened. */
-void hb_run_take_home(struct hb_run *run);
 /*
  * With which rights an archive or a snapshot of the home is made in a directory: its owner's;
  * root's own if what root alone can read may be in it. Then 0 is only the answer if no link of

@@ -2,6 +2,7 @@
 #include "import/changes.h"
 
 #include "base/memory.h"
+#include "host/roots.h"
 #include "import/same_place.h"
 #include "restore/foresee.h"
 
@@ -69,7 +70,8 @@ static enum hb_change change_of(struct looking *looking, size_t index)
     bool directory = looking->plan->catalog->members[index].type == HB_TYPE_DIRECTORY;
     if (!hb_planned_is_selected(looking->plan, index))
         return HB_CHANGE_NONE;
-    if (looking->run->home.fd < 0)
+    bool rooted = hb_roots_have(looking->run, hb_planned_path(looking->plan, index));
+    if (looking->run->home.fd < 0 && !rooted)
         return directory ? HB_CHANGE_NONE : HB_CHANGE_NEW;
     return directory ? directory_change(looking, hb_planned_path(looking->plan, index))
                      : file_change(looking, index);

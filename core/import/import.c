@@ -118,7 +118,7 @@ static int open_home(struct import *import, bool make)
     if (result != 0)
         return hb_error_set(import->error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",
                             path, hb_rights_explain(-result));
-    hb_run_take_home(run);
+    hb_roots_take_home(run);
     int status = hb_home_lock(&run->home, import->request->wait_seconds, import->error);
     import->result->locked = status == HB_STATUS_NOMATCH;
     return status;
@@ -188,9 +188,8 @@ static int publish(struct import *import)
     import->result->locked = status == HB_STATUS_NOMATCH;
     if (status != HB_OK)
         return status;
-    status =
-        hb_staging_publish(&import->staging, import->request->before, import->request->context,
-                           &result, &import->publishing, import->error);
+    status = hb_staging_publish(&import->staging, import->request->before, import->request->context,
+                                &result, &import->publishing, import->error);
     import->result->files = result.files;
     import->result->bytes = result.bytes;
     import->result->unchanged = import->staging.unchanged;
@@ -212,11 +211,24 @@ static void count_changes(const struct import *import, const struct hb_changes *
     }
 }
 
+/* A home that is not there yet may have further roots that are. */
+static bool replaces_in_roots(const struct import *import)
+{
+    const struct hb_restore_plan *plan = &import->plan;
+    bool any = false;
+    for (size_t i = 0; import->run->grafts.count > 0 && !any && i < plan->count; i++)
+        any = hb_planned_is_selected(plan, i) &&
+              plan->catalog->members[i].type != HB_TYPE_DIRECTORY &&
+              hb_roots_are_filled(import->run, hb_planned_path(plan, i));
+    return any;
+}
+
 static int confirm(struct import *import)
 {
     const struct hb_import_request *request = import->request;
     struct hb_changes changes = {0};
-    bool ask = must_ask(import), look = ask || request->dry_run;
+    bool ask = must_ask(import) || (!request->force && replaces_in_roots(import));
+    bool look = ask || request->dry_run;
     if (request->confirm == NULL)
         return HB_OK;
     if (look)

@@ -7,6 +7,7 @@
 #include "files/io.h"
 #include "host/content.h"
 #include "host/filter.h"
+#include "host/roots.h"
 #include "import/import.h"
 #include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
@@ -236,7 +237,7 @@ static int save_first(void *context, struct hb_error *error)
     own.log_level = run->log_level;
     int result = hb_root_copy(&run->home, &own.home);
     if (result == 0)
-        hb_run_take_home(&own);
+        hb_roots_take_home(&own);
     int status = result == 0
                      ? HB_OK
                      : hb_error_set(error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",

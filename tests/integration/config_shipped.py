@@ -38,7 +38,7 @@ class Conf(hb.Case):
 
     def core_defaults(self):
         """{section: {key: default}} of the core's own sections, from the program itself."""
-        self.config = self.write_config("[preset:any]\n", "empty.ini")
+        self.config = self.write_config("[preset:any]\n[root:any]\n", "empty.ini")
         found, section = {}, None
         for line in self.hbcore("config", "show").stdout.decode().splitlines():
             header, key = SECTION.match(line), KEY.match(line)
@@ -61,10 +61,10 @@ class Conf(hb.Case):
         defaults = self.core_defaults()
         self.assertLessEqual({"home", "plugins", "backup", "import"}, set(defaults))
         for shipped, path in self.each():
-            presets = {section: defaults["preset:any"] for section in shipped.set
-                       if section.startswith("preset:")}
+            presets = {section: defaults[f"{kind}:any"] for section in shipped.set
+                       for kind in ("preset", "root") if section.startswith(f"{kind}:")}
             own = {section: options for section, options in defaults.items()
-                   if section != "preset:any"}
+                   if not section.endswith(":any")}
             for section, options in (own | presets).items():
                 self.assertIn(section, shipped.set, path)
                 self.assertEqual(shipped.keys(section), set(options), f"{path} [{section}]")
@@ -75,7 +75,7 @@ class Conf(hb.Case):
         for shipped, path in self.each():
             for section in shipped.set:
                 kind, colon, label = section.partition(":")
-                if not colon or kind == "preset":
+                if not colon or kind in ("preset", "root"):
                     continue
                 name = (shipped.set[section] | shipped.shown[section]).get("plugin", label)
                 plugin = self.plugin(name)

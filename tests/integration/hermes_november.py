@@ -140,18 +140,19 @@ class Import(Home):
         self.assertLessEqual(everywhere(machine), preserved)
 
     def test_what_lies_outside_the_home(self):
-        """It is named, and laid nowhere; all else is where it belongs."""
-        outside = ["_external/.honcho/config.json", "_external/.hindsight/x"]
+        """It goes back to the login directory; all else is where it belongs."""
+        outside = [".honcho/config.json", ".hindsight/x", ".of-another/deep/y.env"]
         names = everywhere([name for name in KEPT if not name.startswith("vault")]) | {"skills/_external/x"}
-        archive, target = self.archive_of([*sorted(names), *outside]), self.dir / "target"
-        done = self.hbcore("--home", target, "--json", "import", archive, expect=3)
-        skipped = {row["path"]: row["reason"] for row in self.summary(done)["skipped"]}
-        self.assertEqual(set(skipped), set(outside))
-        self.assertTrue(all("outside of the home" in reason for reason in skipped.values()), skipped)
+        archive = self.archive_of([*sorted(names), *(f"_external/{name}" for name in outside)])
+        target = self.dir / "target"
+        summary = self.summary(self.hbcore("--home", target, "--json", "import", archive))
+        self.assertEqual((summary["status"], summary["skipped"]), ("complete", []))
         found = {os.path.relpath(os.path.join(root, name), target)
                  for root, _, files in os.walk(target) for name in files}
         self.assertEqual(found - {".hbcore-home"}, names)
-        self.assertEqual(self.hbcore("cat", archive, outside[0]).stdout, b"of the archive")
+        for name in outside:
+            self.assertEqual((self.user / name).read_bytes(), b"of the archive", name)
+            self.assertEqual(os.stat(self.user / name).st_mode & 0o777, 0o644 if name.endswith("/x") else 0o600, name)
 
     def test_secrets_end_private(self):
         secrets = everywhere(["vault.key", "vault.json.enc", ".env", "auth.json"])
