@@ -311,6 +311,47 @@ def _root(given: Optional[Path]) -> Optional[Path]:
 # ---- full backups --------------------------------------------------------------------------------
 
 
+def _paths_of_provider() -> List[Path]:
+    """What the memory provider says that it keeps; of a Hermes that has none, or where it cannot be asked, nothing."""
+    try:
+        from hermes_cli.config import load_config
+        from plugins.memory import load_memory_provider
+    except ImportError:
+        return []
+    try:
+        memory = load_config().get("memory") or {}
+        name = str(memory.get("provider") or "").strip()
+        provider = load_memory_provider(name) if name else None
+        paths = provider.backup_paths() if hasattr(provider, "backup_paths") else []
+        return [Path(path).expanduser() for path in paths]
+    except Exception as error:  # whatever a provider does, the home is backed up
+        _warn(f"The memory provider cannot say what it keeps outside of the home: {error}")
+        return []
+
+
+def _memory(home: Optional[Path]) -> List[str]:
+    """Settings for what lies outside of the home and belongs to it: stored by its path from the login directory."""
+    login, inside = Path.home().resolve(), Path(home or get_hermes_home()).resolve()
+    wanted = []
+    for path in _paths_of_provider():
+        place = path.resolve()
+        if place == inside or inside in place.parents:
+            continue  # a part of the home
+        relative = os.path.relpath(place, login)
+        if login not in place.parents or place in inside.parents or len(relative.split()) != 1:
+            _warn(f"{path} of the memory provider is not in the backup: "
+                  + ("its name has a space in it" if login in place.parents else "it lies outside of " + str(login)))
+        else:
+            wanted.append(relative)
+    if not wanted:
+        return []
+    known = _setting("root:external", "paths")
+    settings = ["--set", "root:external.paths=" + " ".join(dict.fromkeys([*(known or []), *wanted]))]
+    if known is None:  # a configuration of one's own
+        settings += ["--set", "root:external.prefix=_external", "--set", "root:external.directory=~"]
+    return settings
+
+
 def _kept_by_hand(output: Optional[str], keep: int) -> List[str]:
     """Of those made by hand so many stay, where they lie; none goes beside a name that was chosen."""
     directory = Path(output).expanduser() if output else None
@@ -339,7 +380,7 @@ def run_backup(args) -> None:
         print(f"Error: {error}")
         sys.exit(getattr(error, "code", 1))
     dry_run = ["--dry-run"] if getattr(args, "dry_run", False) else []
-    _end(_run(_root(None), "backup", *dry_run, *where))
+    _end(_run(_root(None), *_memory(_root(None)), "backup", *dry_run, *where))
 
 
 @_api
@@ -392,7 +433,7 @@ def _start_gateway(home: Path, complete: bool) -> None:
 
 def _archive(root: Optional[Path], *arguments: str) -> Optional[Path]:
     try:
-        archive = _summary(root, "backup", *arguments).get("archive")
+        archive = _summary(root, *_memory(root), "backup", *arguments).get("archive")
     except OSError as error:
         _warn(f"The backup could not be made: {error}")
         return None

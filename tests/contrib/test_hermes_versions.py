@@ -119,6 +119,48 @@ class Versions(hb.Case):
         self.assertEqual((self.home / "config.yaml").read_text(), "of the archive")
         self.assertEqual(called(), [])
 
+    def provider(self, paths):
+        """What Hermes has where a memory provider is set."""
+        config, memory = types.ModuleType("hermes_cli.config"), types.ModuleType("plugins.memory")
+        config.load_config = lambda: {"memory": {"provider": "a-provider"}}
+
+        def load(name):
+            self.assertEqual(name, "a-provider")
+            return types.SimpleNamespace(backup_paths=paths)
+        memory.load_memory_provider = load
+        patch = unittest.mock.patch.dict(sys.modules, {"hermes_cli.config": config, "plugins.memory": memory,
+                                                       "plugins": types.ModuleType("plugins")})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_files_of_the_memory_provider(self):
+        module = self.hermes()
+        for name in (".a-provider/data/x.json", ".config/of it/x", ".hermes/in-the-home", ".honcho/config.json"):
+            hb.write(self.user / name, b"kept")
+        hb.write(self.dir / "far/away", b"elsewhere")
+        self.provider(lambda: [str(self.user / ".a-provider/data"), "~/.config/of it", str(self.home / "in-the-home"),
+                               str(self.dir / "far")])
+        made = self.call(module.create_pre_update_backup, keep=5)
+        with zipfile.ZipFile(made) as opened:
+            self.assertEqual({name for name in opened.namelist() if name.startswith("_external/") and name[-1] != "/"},
+                             {"_external/.a-provider/data/x.json", "_external/.honcho/config.json"})
+            self.assertIn("in-the-home", opened.namelist())
+        self.assertRegex(self.printed, r"of it of the memory provider is not in the backup: its name has a space")
+        self.assertRegex(self.printed, r"/far of the memory provider is not in the backup: it lies outside of")
+        self.call(module.run_backup, types.SimpleNamespace(output=str(self.dir / "b.zip"), quick=False, label=None))
+        shutil.rmtree(self.user / ".a-provider")
+        self.call(module.run_import, types.SimpleNamespace(zipfile=str(self.dir / "b.zip"), force=True))
+        self.assertEqual((self.user / ".a-provider/data/x.json").read_bytes(), b"kept")
+
+    def test_a_memory_provider_that_cannot_be_asked(self):
+        module = self.hermes()
+
+        def fail():
+            raise RuntimeError("no database")
+        self.provider(fail)
+        self.assertTrue(self.call(module.create_pre_update_backup, keep=5).is_file())
+        self.assertIn("cannot say what it keeps outside of the home: no database", self.printed)
+
     # ---- August ----
 
     def test_august(self):

@@ -246,7 +246,7 @@ class Docs(hb.Case):
                          {"noise.bin", "zeros.bin"})
 
     # Rows of November that no test shows: what is missing, and is called so.
-    MISSING = {18: "not yet", 50: "not: "}
+    MISSING = {50: "not: "}
 
     def test_each_row_of_the_parity_table_names_tests_that_exist(self):
         text = (DOCS / "hermes-parity.md").read_text()
