@@ -220,9 +220,8 @@ static void show_roots(FILE *out, const struct hb_run *run, const struct hb_rest
         uint64_t files = 0;
         for (size_t row = 0; row < plan->count; row++) {
             const char *path = hb_planned_path(plan, row);
-            files += hb_planned_is_selected(plan, row) &&
-                     strncmp(path, graft->name, bytes) == 0 && path[bytes] == '/' &&
-                     plan->catalog->members[row].type != HB_TYPE_DIRECTORY;
+            files += hb_planned_is_selected(plan, row) && strncmp(path, graft->name, bytes) == 0 &&
+                     path[bytes] == '/' && plan->catalog->members[row].type != HB_TYPE_DIRECTORY;
         }
         if (files == 0 || graft->root.path == NULL)
             continue;

@@ -199,7 +199,9 @@ def kind_of(text, swaps):
 class Race:
     """`commands` one after the other, in a fresh home each time, for `seconds`."""
 
-    def __init__(self, case, name, commands, who, directory, seconds):
+    def __init__(self, case, name, commands, who, directory, seconds, rooted=()):
+        """`rooted`: directories of the home that lie elsewhere, as further roots of it."""
+        self.rooted, self.roots = rooted, directory / "roots"
         self.case, self.name, self.commands, self.who = case, name, commands, who
         self.dir, self.seconds = directory, seconds
         self.home, self.outside, self.out = directory / "home", directory / "outside", directory / "out"
@@ -207,10 +209,15 @@ class Race:
         self.as_root = who == "root"
         self.user = USER if os.geteuid() == 0 else os.geteuid()
         self.swaps = LINKS + FIFOS + HARD + (ROOTS if self.as_root else [])
+        if rooted:  # where a root has the stage of its own
+            self.swaps = [*self.swaps, Swap("link-stage-of-boards", "link", BOARDS, "*", "link-stage-of-boards")]
         if not self.as_root and name in ("import", "snapshot restore"):
             # By whatever name: it is his own database that he restores.
             self.swaps = [swap for swap in self.swaps if swap.kind != "hard-main"]
         self.lost, self.runs, self.swapped, self.held, self.extra = {}, 0, {}, {}, 0.0
+
+    def place(self, directory):
+        return (self.roots if directory.split("/")[0] in self.rooted else self.home) / directory
 
     # ---- what is there ----
 
@@ -223,7 +230,7 @@ class Race:
         for kind, names in {"link-sessions": ("file.txt",), "link-pairing": ("p.json",), "link-made": ("deep/file",),
                             "link-databases": ("q.json",), "link-boards": ("board.json",), "link-cron": ("jobs.json",),
                             "link-file": ("secret.json",), "link-stage": ("x",), "link-stage-of-archives": ("x",),
-                            "link-stage-of-snapshots": ("x",)}.items():
+                            "link-stage-of-snapshots": ("x",), "link-stage-of-boards": ("x",)}.items():
             for name in names:
                 hb.write(self.outside / kind / name, b'{"jobs": [], "x": "%s"}' % self.secret(kind), 0o600, OLD)
         for path in ("link-sessions/s.db", "link-databases/l.db", "link-database/x.db", "link-made/m.db",
@@ -321,13 +328,16 @@ class Race:
         for descriptor in self.held.values():
             os.close(descriptor)
         self.held = {}
-        subprocess.run(["rm", "-rf", self.home], check=True)
+        subprocess.run(["rm", "-rf", self.home, self.roots], check=True)
         subprocess.run(["cp", "-a", self.template, self.home], check=True)
+        for name in self.rooted:
+            self.roots.mkdir(exist_ok=True)
+            (self.home / name).rename(self.roots / name)
         if self.runs % 2 and self.name not in ("guard", "snapshot restore"):
             for name in ("state-snapshots", "backups"):
                 shutil.rmtree(self.home / name)
         for swap in self.swaps:
-            directory = self.home / swap.directory
+            directory = self.place(swap.directory)
             if not directory.is_dir():
                 continue
             partner = directory / swap.partner()
@@ -339,7 +349,7 @@ class Race:
 
     def table(self):
         path = self.dir / "table"
-        path.write_text("".join("\t".join((swap.kind, swap.type, str(self.home / swap.directory), swap.name,
+        path.write_text("".join("\t".join((swap.kind, swap.type, str(self.place(swap.directory)), swap.name,
                                            swap.partner(), str(self.outside / swap.target) if swap.target else "-"))
                                 + "\n" for swap in self.swaps))
         path.chmod(0o644)
@@ -360,10 +370,17 @@ class Race:
             kind, there, _ = line.split("\t")
             self.swapped[kind] = self.swapped.get(kind, 0) + int(there)
 
+    def settings(self):
+        rows = []
+        for name in self.rooted:
+            rows += ["--set", f"root:{name}.directory={self.roots / name}", "--set",
+                     f"root:{name}.paths={' '.join(sorted(os.listdir(self.template / name)))}"]
+        return rows
+
     def one_command(self, arguments):
         words = [str(word).format(home=self.home, out=self.out, dir=self.dir) for word in arguments]
         line = self.case.command("--quiet", "--home", self.home, "--set", "content:sqlite.wait=0", "--set",
-                                 "format:zip.level=0", *words)
+                                 "format:zip.level=0", *self.settings(), *words)
         who = {} if self.as_root else self.as_user()
         process = subprocess.Popen(line, env=self.environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, **who)
@@ -429,7 +446,7 @@ class Race:
         roots = {os.fstat(descriptor).st_ino for descriptor in self.held.values()}
         roots |= {status.st_ino for path in self.outside.rglob("*") for status in [path.lstat()]
                   if stat.S_ISREG(status.st_mode)}
-        for top in (self.home, self.out):
+        for top in (self.home, self.out, self.roots):
             for path, _, names in os.walk(top):
                 for name in names:
                     full = os.path.join(path, name)

@@ -29,6 +29,9 @@ COMMANDS = {
     "guard": [("guard", SNAPSHOT)],
     "verify": [("verify", "{out}/verify.zip")],
 }
+# With directories that lie elsewhere: further roots of the home.
+ROOTED = ("kanban", "platforms")
+WITH_ROOTS = ("backup zip", "import", "snapshot restore")
 WORDS = sys.argv[1:]
 
 
@@ -48,9 +51,11 @@ class Races(hb.Case):
     def races(self):
         for who in self.parties():
             for name, commands in COMMANDS.items():
-                title = f"{name}, against {who}"
-                if all(word in title for word in WORDS):
-                    yield title, race.Race(self, name, commands, who, self.dir / re.sub(r"\W+", "-", title), SECONDS)
+                for rooted in ((), ROOTED) if name in WITH_ROOTS else ((),):
+                    title = f"{name}{' with roots' if rooted else ''}, against {who}"
+                    if all(word in title for word in WORDS):
+                        yield title, race.Race(self, name, commands, who, self.dir / re.sub(r"\W+", "-", title), SECONDS,
+                                               rooted)
 
     def test_each(self):
         rows, races = [], dict(self.races())
