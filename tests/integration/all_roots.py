@@ -72,7 +72,9 @@ class Roots(fault.FaultCase):
 
 class Backup(Roots):
     def test_what_is_in_it(self):
+        os.mkfifo(self.login / "letters/pipe")
         summary = self.make()
+        self.assertEqual(summary["special"], [], "nothing else is looked at")
         self.assertEqual(self.external(), self.EXTERNAL)
         self.assertEqual(summary["status"], "complete")
         self.assertEqual(summary["files"], 3 + len(self.EXTERNAL))
@@ -272,9 +274,10 @@ class Import(Roots):
         (self.login / ".honcho/config.json").unlink()
         os.symlink("../.hermes/config.yaml", self.login / ".honcho/config.json")  # into the home
         hb.write(self.home / "config.yaml", "second")
-        summary = self.summary(self.load(expect=3))
-        self.assertEqual(sorted(row["path"] for row in summary["skipped"]),
-                         ["_external/.honcho/config.json", "_external/.mem0/b.txt"])
+        refused = ["_external/.honcho/config.json", "_external/.mem0/b.txt"]
+        for words in (["--dry-run"], []):
+            summary = self.summary(self.hbcore("--json", "import", "--force", *words, self.archive, expect=3))
+            self.assertEqual(sorted(row["path"] for row in summary["skipped"]), refused)
         self.assertEqual((self.login / ".mem0/deep/notes").read_text(), "first")
         self.assertEqual((self.home / "config.yaml").read_text(), "first")  # by its own name
 
