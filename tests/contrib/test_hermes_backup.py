@@ -100,7 +100,8 @@ class HermesBackup(hb.Case):
             words = line.split()
             if words[:1] in (["import"], ["from"]):
                 names.add(words[1].partition(".")[0])
-        self.assertLessEqual(names - {"hermes_constants"}, set(sys.stdlib_module_names))
+        of_hermes = {"hermes_constants", "hermes_cli", "plugins"}  # each is done without
+        self.assertLessEqual(names - of_hermes, set(sys.stdlib_module_names))
 
     # ---- full backups ----
 
