@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "complain.h"
 #include "config/config_load.h"
 #include "config/home_path.h"
@@ -14,6 +15,7 @@
 #include "progress_json.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -242,4 +244,13 @@ int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lo
         return 0;
     int status = hb_home_lock(home, session->cli->wait_seconds, error);
     return status == HB_STATUS_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
+}
+
+char *hb_session_temporary(const struct hb_session *session)
+{
+    const char *chosen = hb_config_backup(session->config)->stage_dir;
+    const char *temporary = getenv("TMPDIR");
+    if (*chosen != '\0')
+        return hb_expand_path(chosen);
+    return hb_copy_text(temporary == NULL || *temporary != '/' ? "/tmp" : temporary);
 }
