@@ -242,9 +242,14 @@ static json_t *json_of_words(const char *words)
     return array;
 }
 
-/* Each fact that is another one now, {"rows: t": [2, 3]}; null where one has none. Or NULL. */
+/*
+ * Each fact that is another one now, {"rows of t": [2, 3]}; null where one lacks it. NULL: there
+ * are none, or one has none at all, since nobody asked for any when it was made.
+ */
 static json_t *changed_facts(const json_t *was, const json_t *is)
 {
+    if (was == NULL || is == NULL)
+        return NULL;
     json_t *changed = json_object(), *value;
     const char *name;
     json_object_foreach((json_t *)(uintptr_t)was, name, value)
@@ -434,8 +439,9 @@ static int finish(struct diff *diff)
     if (session->cli->json) {
         object = hb_session_summary(session, "diff");
         hb_json_add(object, "{s:s, s:I, s:I, s:I}", "status",
-                    diff->untold > 0 ? "incomplete" : "complete", "added", (json_int_t)diff->added,
-                    "removed", (json_int_t)diff->removed, "changed", (json_int_t)diff->changed);
+                    hb_session_code(session) != 0 || diff->untold > 0 ? "incomplete" : "complete",
+                    "added", (json_int_t)diff->added, "removed", (json_int_t)diff->removed,
+                    "changed", (json_int_t)diff->changed);
         hb_json_add(object, "{s:O}", "not_compared", diff->left_out);
     } else {
         hb_session_say(session, "%" PRIu64 " added, %" PRIu64 " removed, %" PRIu64 " changed\n",
