@@ -172,7 +172,7 @@ class Lines(hb.Case):
             self.skip("python3-jsonschema is not installed")
         for path in schemas.SCHEMAS.glob("*.json"):
             schemas.jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
-        optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"},
+        optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"}, "difference": {"facts"},
                     "summary": {"sample", "all_files", "all_bytes", "restored", "different"}}
         for (kind, command), rows in self.seen.items():
             for row in {id(row): row for row in sorted(rows, key=len)[::len(rows) - 1 or 1]}.values():
