@@ -22,7 +22,7 @@ struct hb_archive_facts {
 
 struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row);
 
-/* "this", "other", "unknown" or "untold". */
+/* "this", "path" (noted in it; there is no home), "other", "unknown" or "untold". */
 const char *hb_archive_whose(const struct hb_preset_archive *row);
 
 /* Complete, or why not. Caller frees. */

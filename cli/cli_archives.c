@@ -298,7 +298,10 @@ static int run_with(struct hb_session *session, const struct archives_options *o
     if (options->max_age != NULL)
         parse_age(options->max_age, &command.max_age);
     hb_receipts_read(&command.receipts);
-    int code = hb_session_open_home(session, true, false);
+    /* Who watches wants to hear that the home is gone. */
+    bool watches = options->max_age != NULL || options->prometheus;
+    int code = watches ? hb_session_open_home(session, HB_HOME_OUTERMOST, false)
+                       : hb_session_seek_home(session, HB_HOME_OUTERMOST);
     int status = code == 0 ? look_and_write(&command) : HB_OK;
     if (code == 0 && status == HB_STATUS_FATAL)
         code = HB_EXIT_USAGE; /* there is no such preset */

@@ -27,6 +27,8 @@ struct hb_preset_archive {
     bool accepted; /* it is marked as shrunk, and that is as it should be: accepted.h */
     bool has_origin;
     struct hb_origin origin;
+    /* Where there is no home that it could be asked for (look.h): the path that it notes. */
+    enum hb_noted { HB_NOTED_NOT_ASKED, HB_NOTED_SAME, HB_NOTED_OTHER } noted;
 };
 
 /* Whose it is, and when it was made; row->version is known, and why is NULL. */
