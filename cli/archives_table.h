@@ -34,7 +34,11 @@ char *hb_archive_change(const struct hb_preset_archives *archives, size_t number
 const struct hb_receipt *hb_archive_receipt(const struct hb_receipts *receipts,
                                             const struct hb_looked *looked, size_t number);
 
-void hb_archives_table(FILE *out, const struct hb_looked *looked,
+/*
+ * On a terminal that is wide enough with the machine on which each was made; below one that is not
+ * whole the reasons, the first few or, with -v, all.
+ */
+void hb_archives_table(const struct hb_cli *cli, const struct hb_looked *looked,
                        const struct hb_receipts *receipts, int64_t now);
 
 /* In the text format of Prometheus; `newest`: the newest complete one, or NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/look.h"
 
+#include "backup/row_words.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "host/own_places.h"
@@ -48,6 +49,8 @@ static int look_at(struct look *look, const char *preset, const char *prefix, co
     int status = hb_preset_archives_read(&query, &archives, &reason);
     for (size_t i = 0; run->home.fd < 0 && i < archives.count; i++)
         take_noted(run, &archives, i);
+    if (status == HB_OK && look->request->words && archives.store != NULL)
+        hb_row_words_read(run, &archives);
     struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};
     if (status != HB_OK) {
         hb_preset_archives_clear(&archives);

@@ -23,6 +23,7 @@ struct hb_look_request {
     struct hb_run *run;
     /* A preset; what has a '/', is a directory, or a URL; NULL: all presets. */
     const char *place;
+    bool words; /* hosts, and why archives are incomplete, where that takes reading them, too */
     void (*looked)(void *context, const struct hb_looked *looked);
     void *context;
 };

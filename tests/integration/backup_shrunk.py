@@ -70,6 +70,10 @@ class Shrunk(Guarded):
         self.assertEqual([row["shrunk"] for row in rows], [True, False, False])
         self.assertEqual([row["complete"] for row in rows], [True] * 3)
         self.assertIn(b"SHRUNK", self.hbcore("archives", "nightly").stdout)
+        why = [row["shrunk_why"] for row in rows]
+        self.assertRegex(why[0], rf"it has 3 files, .*; {good[1]} has 20, ")
+        self.assertEqual(why[1:], [None, None])
+        self.assertIn(f"      {why[0]}\n".encode(), self.hbcore("archives", "nightly").stdout)
         # Latest is that one, and says so.
         done = self.hbcore("verify", "latest")
         self.assertIn(b"is marked as shrunk", done.stdout + done.stderr)
