@@ -218,7 +218,6 @@ static void print_summary(const struct archives_command *command)
                     (json_int_t)command->complete);
     } else {
         hb_summary_problems(session->cli, &session->run.report);
-        hb_summary_notes(session->cli, &session->run.report);
     }
     hb_session_print_summary(session, object);
 }

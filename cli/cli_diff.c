@@ -447,13 +447,13 @@ static int finish(struct diff *diff)
         hb_session_say(session, "%" PRIu64 " added, %" PRIu64 " removed, %" PRIu64 " changed\n",
                        diff->added, diff->removed, diff->changed);
         print_left_out(diff);
-        fflush(session->cli->out);
         hb_summary_problems(session->cli, &session->run.report);
-        hb_summary_notes(session->cli, &session->run.report);
     }
     /* What a backup would leave out is no difference, and not of interest but to -v. */
     if (object != NULL || !diff->sides[1].is_home || session->cli->verbose > 0)
         hb_session_print_summary(session, object);
+    else
+        hb_summary_notes(session->cli, &session->run.report);
     return diff->untold > 0 && hb_session_code(session) == 0 ? HB_EXIT_INCOMPLETE
                                                              : hb_session_code(session);
 }

@@ -15,6 +15,7 @@ struct found {
     char *path;
     int64_t started;
     bool incomplete, shrunk;
+    bool noted; /* known by the path that it notes alone */
     char *host; /* it notes; NULL: its facts alone are known, which are of this installation */
     char home[HB_ID_BYTES];
 };
@@ -58,7 +59,8 @@ static struct found found_of(const struct hb_looked *looked, size_t number)
     struct found found = {.path = hb_preset_archive_path(looked->archives, number),
                           .started = row->kept.when.started,
                           .incomplete = hb_looks_complete(row) != HB_YES,
-                          .shrunk = row->kept.shrunk};
+                          .shrunk = row->kept.shrunk,
+                          .noted = row->noted == HB_NOTED_SAME};
     if (!row->by_facts && row->origin.host != NULL)
         found.host = hb_copy_text(row->origin.host);
     memcpy(found.home, row->origin.home, sizeof found.home);
@@ -146,9 +148,31 @@ static void keep_those_of(struct search *search, const char *host)
     search->count = stay;
 }
 
+/* Where the home has some that are its own, no others are asked. */
+static bool are_all_noted(const struct search *search)
+{
+    bool all = search->count > 0;
+    for (size_t i = 0; i < search->count; i++)
+        all &= search->found[i].noted;
+    return all;
+}
+
+static void keep_own(struct search *search)
+{
+    size_t stay = 0;
+    for (size_t i = 0; i < search->count; i++) {
+        if (!search->found[i].noted)
+            search->found[stay++] = search->found[i];
+        else
+            clear_found(&search->found[i]);
+    }
+    search->count = stay;
+}
+
 /*
- * The home does not exist: two machines may have homes of one path, and put their archives into one
- * place. Those of this machine are taken; else there must be one machine alone. False: *error.
+ * No home says which are its own: two machines may have homes of one path, and put their archives
+ * into one place. Those of this machine are taken; else there must be one machine alone. False:
+ * *error.
  */
 static bool tell_machines_apart(struct search *search, struct hb_error *error)
 {
@@ -163,8 +187,8 @@ static bool tell_machines_apart(struct search *search, struct hb_error *error)
     }
     if (!here && !one)
         return hb_error_set(error, HB_STATUS_FATAL,
-                            "the home does not exist, and archives of several machines note its "
-                            "path, %s",
+                            "no archive was made of the home as it is, and archives of several "
+                            "machines note its path, %s",
                             search->session->run.home.path) == HB_OK;
     if (here)
         keep_those_of(search, host);
@@ -240,8 +264,10 @@ static int choose(struct search *search, const char *word, char **path)
         hb_error_hint(&search->session->error, "add --preset NAME");
         return HB_EXIT_USAGE;
     }
-    if (search->problem == NULL && search->named == HB_NAMED_LATEST &&
-        search->session->run.home.fd < 0 && !tell_machines_apart(search, &search->session->error)) {
+    if (!are_all_noted(search))
+        keep_own(search);
+    else if (search->problem == NULL && search->named == HB_NAMED_LATEST &&
+             !tell_machines_apart(search, &search->session->error)) {
         HB_AUTO_FREE char *command = hb_session_command_line(search->session, "hbcore archives");
         hb_error_hint(&search->session->error, "`%s` lists them: name the file", command);
         return HB_EXIT_FAILED;

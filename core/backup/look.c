@@ -13,13 +13,14 @@ struct look {
 };
 
 /*
- * Which home it is of cannot be told by an id where the home is not there. One that a stranger may
- * have put there, or that is sealed without a proof, could note any path.
+ * Which home it is of cannot be told by an id where the home has none, or is not there. One that a
+ * stranger may have put there, or that is sealed without a proof, could note any path.
  */
 static void take_noted(const struct hb_run *run, const struct hb_preset_archives *archives,
                        size_t number)
 {
     struct hb_preset_archive *row = &archives->rows[number];
+    bool gone = run->home.fd < 0;
     char place[HB_PLACE_BYTES];
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
     bool same = row->origin.path != NULL && strcmp(row->origin.path, run->home.path) == 0;
@@ -29,11 +30,29 @@ static void take_noted(const struct hb_run *run, const struct hb_preset_archives
         hb_facts_place(row->facts.home, run->home.path, place);
         same = strcmp(place, row->facts.place) == 0;
     }
+    if (!same && !gone)
+        return;
     row->kept.whose = HB_HOME_UNKNOWN;
     if (!same)
         row->noted = HB_NOTED_OTHER;
     else if (!row->unproved && !hb_row_may_be_a_strangers(run, path, &row->status))
         row->noted = HB_NOTED_SAME;
+}
+
+static void take_all_noted(const struct look *look, const struct hb_preset_archives *archives)
+{
+    struct hb_run *run = look->request->run;
+    bool some = false;
+    if (run->home.fd >= 0 && (look->id.from_file || look->id.foreign))
+        return;
+    for (size_t i = 0; i < archives->count; i++) {
+        take_noted(run, archives, i);
+        some |= archives->rows[i].noted == HB_NOTED_SAME;
+    }
+    if (some && run->home.fd >= 0)
+        hb_report_add_once(&run->report, HB_FOUND_NOTE, run->home.path,
+                           "no archive was made of this home yet; archives of what was at its path "
+                           "before are known by that path alone");
 }
 
 static int look_at(struct look *look, const char *preset, const char *prefix, const char *directory)
@@ -47,8 +66,7 @@ static int look_at(struct look *look, const char *preset, const char *prefix, co
                                     .suffixes = hb_own_suffixes(run),
                                     .directory = directory};
     int status = hb_preset_archives_read(&query, &archives, &reason);
-    for (size_t i = 0; run->home.fd < 0 && i < archives.count; i++)
-        take_noted(run, &archives, i);
+    take_all_noted(look, &archives);
     if (status == HB_OK && look->request->words && archives.store != NULL)
         hb_row_words_read(run, &archives);
     struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};

@@ -16,9 +16,10 @@ struct hb_looked {
 
 struct hb_look_request {
     /*
-     * Its home is open, not locked; or has only a path. Then no archive is anybody's: those that
-     * note this path (hb_preset_archive.noted) may have been made of what was there. A copy of the
-     * home that lay there, or the same path on another machine, notes the same.
+     * Its home is open, not locked; or has only a path. Then, and while a home has no id of its own
+     * (a new one, of which no archive was made), those that note this path
+     * (hb_preset_archive.noted) may have been made of what was there: nobody's, by their whose. A
+     * copy of the home that lay there, or the same path on another machine, notes the same.
      */
     struct hb_run *run;
     /* A preset; what has a '/', is a directory, or a URL; NULL: all presets. */

@@ -28,7 +28,7 @@ struct hb_preset_archive {
     bool has_origin;
     struct hb_origin origin;
     json_t *reasons; /* why it is incomplete, as its trailer has them; NULL: it was not asked */
-    /* Where there is no home that it could be asked for (look.h): the path that it notes. */
+    /* Where no home says which archives are its own (look.h): the path that it notes. */
     enum hb_noted { HB_NOTED_NOT_ASKED, HB_NOTED_SAME, HB_NOTED_OTHER } noted;
 };
 

@@ -119,6 +119,38 @@ class Gone(Case):
     def content_of(home):
         return {name: row[-1] for name, row in hb.tree(home, directory_times=False).items() if len(row) > 2}
 
+    def test_a_new_home_at_its_path(self):
+        """A program has made a new one, or an import was killed: it has no id, and so no archives of its own, yet."""
+        self.back_up(b"one")
+        self.back_up(b"two")
+        shutil.rmtree(self.home)
+        hb.write(self.home / "notes", b"of a new installation")
+        rows, summary = self.rows()
+        self.assertEqual([row["whose"] for row in rows], ["path", "path"])
+        self.assertTrue(any("no archive was made of this home yet" in note["reason"] for note in summary["notes"]), summary)
+        self.hbcore("archives", "nightly", "--max-age", "1d", expect=3)
+        for _ in range(2):
+            done = self.hbcore("import", "--force", "latest")
+            self.assert_mentions(done, "no archive was made of this home yet")
+            self.assertEqual((self.home / "notes").read_bytes(), b"two")
+        # Once it has one of its own, the others are another home's, and stay.
+        mine = self.back_up(b"mine")
+        self.assertEqual(self.content("latest").stdout, b"mine")
+        self.assert_mentions(self.hbcore("cat", "latest~1", "notes", expect=1), "no such complete archive")
+        self.assertEqual(sorted(row["whose"] for row in self.rows()[0]), ["other", "other", "this"])
+        self.hbcore("--set", "preset:nightly.keep=1", "prune")
+        self.assertEqual(len(hb.archives(self.kept)), 3)
+        self.assertTrue(mine.exists())
+
+    def test_a_copy_is_another_home(self):
+        """It has an id, though of another place: nothing is guessed."""
+        self.back_up(b"one")
+        copy = self.dir / "copy"
+        shutil.copytree(self.home, copy)
+        rows, _ = self.rows("--home", copy)
+        self.assertEqual([row["whose"] for row in rows], ["other"])
+        self.content("latest", "--home", copy, expect=1)
+
     def test_a_newer_one_is_incomplete(self):
         self.back_up(b"one")
         made = self.dir / "whole.zip"
