@@ -12,6 +12,7 @@ import subprocess
 import unittest
 
 import hb
+import mounts
 
 
 class Case(hb.Case):
@@ -141,6 +142,29 @@ class Gone(Case):
         self.hbcore("--set", "preset:nightly.keep=1", "prune")
         self.assertEqual(len(hb.archives(self.kept)), 3)
         self.assertTrue(mine.exists())
+
+    def test_a_read_only_home_has_its_own(self):
+        """It is known by its place: its archives go before newer ones of what was at its path meanwhile."""
+        if os.geteuid() != 0:
+            self.skip("only root can mount file systems")
+        source = self.dir / "source"
+        hb.write(source / "notes", b"of the read-only one")
+        self.home.mkdir()
+
+        def mount():
+            self.tool("mount", "--bind", source, self.home)
+            self.addCleanup(mounts.unmount, self.home)
+            self.tool("mount", "-o", "remount,bind,ro", self.home)
+        mount()
+        self.hbcore("backup", "--preset", "nightly")
+        self.tool("umount", self.home)
+        self.back_up(b"of another one, later")
+        for path in self.home.iterdir():
+            path.unlink()
+        mount()
+        self.assertEqual(sorted(row["whose"] for row in self.rows()[0]), ["path", "this"])
+        self.assertEqual(self.content("latest").stdout, b"of the read-only one")
+        self.content("latest~1", expect=1)
 
     def test_a_copy_is_another_home(self):
         """It has an id, though of another place: nothing is guessed."""
