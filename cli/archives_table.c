@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archives_table.h"
 
+#include "backup/row_words.h"
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/standard_output.h"
 #include "preset_report.h"
 #include <inttypes.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 /* -1: it does not say. */
 static double seconds_of(int64_t started, int64_t ended)
@@ -42,7 +46,7 @@ const char *hb_archive_whose(const struct hb_preset_archive *row)
                                         [HB_HOME_OTHERS] = "other",
                                         [HB_HOME_UNKNOWN] = "unknown",
                                         [HB_HOME_UNTOLD] = "untold"};
-    return words[row->kept.whose];
+    return row->noted == HB_NOTED_SAME ? "path" : words[row->kept.whose];
 }
 
 /* ---- for people ---------------------------------------------------------------------------- */
@@ -57,7 +61,7 @@ char *hb_archive_state(const struct hb_preset_archive *row)
         return hb_copy_text("not an archive");
     if (row->damage != NULL)
         return hb_text("damaged: %s", row->damage);
-    if (row->kept.whose == HB_HOME_OTHERS)
+    if (row->kept.whose == HB_HOME_OTHERS || row->noted == HB_NOTED_OTHER)
         return home == NULL ? hb_copy_text("of another home")
                             : hb_text("of another home: %s", home);
     if (row->unproved && row->kept.whose == HB_HOME_UNKNOWN)
@@ -119,7 +123,45 @@ char *hb_archive_change(const struct hb_preset_archives *archives, size_t number
     return hb_copy_text("-");
 }
 
-static void row_for_people(FILE *out, const struct hb_looked *looked,
+enum { WIDE = 120, HOST_WIDTH = 12, SHOWN = 3 };
+
+static bool is_wide(const struct hb_cli *cli)
+{
+    struct winsize size;
+    int fd = fileno(cli->out) < 0 ? hb_standard_output() : fileno(cli->out);
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDE;
+}
+
+/* "host          ", or cut off where it is longer; "-": the archive was not asked. */
+static void put_host(FILE *out, const char *host)
+{
+    HB_AUTO_FREE char *shown = hb_printable(host == NULL || *host == '\0' ? "-" : host);
+    fprintf(out, "%-*.*s  ", HOST_WIDTH, HOST_WIDTH, shown);
+}
+
+/* Below the row: why it is not whole, or is marked. */
+static void put_reasons(const struct hb_cli *cli, const struct hb_preset_archives *archives,
+                        size_t number)
+{
+    const json_t *reasons = archives->rows[number].reasons;
+    size_t count = json_array_size(reasons);
+    if (archives->rows[number].kept.whose == HB_HOME_OTHERS)
+        return;
+    for (size_t i = 0; i < count && (i < SHOWN || cli->verbose > 0); i++) {
+        const json_t *row = json_array_get(reasons, i);
+        HB_AUTO_FREE char *path = hb_printable(json_string_value(json_object_get(row, "path")));
+        HB_AUTO_FREE char *why = hb_printable(json_string_value(json_object_get(row, "reason")));
+        fprintf(cli->out, "      %s%s%s\n", path, *path == '\0' ? "" : ": ", why);
+    }
+    if (count > SHOWN && cli->verbose == 0)
+        fprintf(cli->out, "      ... and %zu more (-v lists them)\n", count - SHOWN);
+    HB_AUTO_FREE char *shrunk = hb_row_shrunk_why(archives, number);
+    HB_AUTO_FREE char *shown = shrunk == NULL ? NULL : hb_printable(shrunk);
+    if (shown != NULL)
+        fprintf(cli->out, "      %s\n", shown);
+}
+
+static void row_for_people(const struct hb_cli *cli, bool wide, const struct hb_looked *looked,
                            const struct hb_receipts *receipts, size_t number, int64_t now)
 {
     const struct hb_preset_archive *row = &looked->archives->rows[number];
@@ -140,14 +182,19 @@ static void row_for_people(FILE *out, const struct hb_looked *looked,
     HB_AUTO_FREE char *state = hb_archive_state(row);
     HB_AUTO_FREE char *change = hb_archive_change(looked->archives, number);
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
-    fprintf(out, "%4zu  %-16s %7s  %-15s %10s %8s %9s %9s  %s: %s\n", number + 1, stamp, age,
-            verified, hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases,
-            name, state);
+    fprintf(cli->out, "%4zu  %-16s %7s  %-15s %10s %8s %9s %9s  ", number + 1, stamp, age, verified,
+            hb_human_bytes((uint64_t)row->status.st_size, size), change, files, databases);
+    if (wide)
+        put_host(cli->out, row->has_origin ? row->origin.host : NULL);
+    fprintf(cli->out, "%s: %s\n", name, state);
+    put_reasons(cli, looked->archives, number);
 }
 
-void hb_archives_table(FILE *out, const struct hb_looked *looked,
+void hb_archives_table(const struct hb_cli *cli, const struct hb_looked *looked,
                        const struct hb_receipts *receipts, int64_t now)
 {
+    FILE *out = cli->out;
+    bool wide = is_wide(cli);
     HB_AUTO_FREE char *directory = hb_printable(
         looked->archives->directory == NULL ? looked->directory : looked->archives->directory);
     if (looked->preset != NULL)
@@ -158,10 +205,13 @@ void hb_archives_table(FILE *out, const struct hb_looked *looked,
         fputs("  no archives\n", out);
         return;
     }
-    fprintf(out, "%4s  %-16s %7s  %-15s %10s %8s %9s %9s  %s\n", "#", "MADE", "AGE", "VERIFIED",
-            "SIZE", "CHANGE", "FILES", "DATABASES", "NAME, AND WHETHER IT IS COMPLETE");
+    fprintf(out, "%4s  %-16s %7s  %-15s %10s %8s %9s %9s  ", "#", "MADE", "AGE", "VERIFIED", "SIZE",
+            "CHANGE", "FILES", "DATABASES");
+    if (wide)
+        fprintf(out, "%-*s  ", HOST_WIDTH, "HOST");
+    fputs("NAME, AND WHETHER IT IS COMPLETE\n", out);
     for (size_t i = 0; i < looked->archives->count; i++)
-        row_for_people(out, looked, receipts, i, now);
+        row_for_people(cli, wide, looked, receipts, i, now);
 }
 
 /* ---- for Prometheus ------------------------------------------------------------------------ */

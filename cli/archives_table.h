@@ -22,7 +22,7 @@ struct hb_archive_facts {
 
 struct hb_archive_facts hb_archive_facts(const struct hb_preset_archive *row);
 
-/* "this", "other", "unknown" or "untold". */
+/* "this", "path" (noted in it; there is no home), "other", "unknown" or "untold". */
 const char *hb_archive_whose(const struct hb_preset_archive *row);
 
 /* Complete, or why not. Caller frees. */
@@ -34,7 +34,11 @@ char *hb_archive_change(const struct hb_preset_archives *archives, size_t number
 const struct hb_receipt *hb_archive_receipt(const struct hb_receipts *receipts,
                                             const struct hb_looked *looked, size_t number);
 
-void hb_archives_table(FILE *out, const struct hb_looked *looked,
+/*
+ * On a terminal that is wide enough with the machine on which each was made; below one that is not
+ * whole the reasons, the first few or, with -v, all.
+ */
+void hb_archives_table(const struct hb_cli *cli, const struct hb_looked *looked,
                        const struct hb_receipts *receipts, int64_t now);
 
 /* In the text format of Prometheus; `newest`: the newest complete one, or NULL. */

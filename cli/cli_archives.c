@@ -5,6 +5,7 @@
 #include "archives_page.h"
 #include "archives_table.h"
 #include "backup/look.h"
+#include "backup/row_words.h"
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -67,6 +68,25 @@ static void tell_receipt(json_t *object, const struct hb_receipt *receipt)
                 receipt == NULL ? NULL : hb_receipt_result_word(receipt->result));
 }
 
+/* Why it is not whole, or is marked; null: it was not asked. */
+static void tell_words(json_t *object, const struct hb_preset_archives *archives, size_t number)
+{
+    const json_t *reasons = archives->rows[number].reasons;
+    HB_AUTO_FREE char *shrunk = hb_row_shrunk_why(archives, number);
+    HB_AUTO_FREE char *why = shrunk == NULL ? NULL : hb_printable(shrunk);
+    json_t *list = reasons == NULL ? json_null() : json_array();
+    for (size_t i = 0; i < json_array_size(reasons); i++) {
+        const json_t *row = json_array_get(reasons, i);
+        HB_AUTO_FREE char *reason = hb_printable(json_string_value(json_object_get(row, "reason")));
+        json_t *one = json_object();
+        hb_json_name(one, "path", json_string_value(json_object_get(row, "path")));
+        json_object_set_new(one, "reason", json_string(reason));
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(object, "why", list);
+    hb_json_add(object, "{s:s?}", "shrunk_why", why);
+}
+
 static void tell_program(const struct archives_command *command, const struct hb_looked *looked,
                          size_t number)
 {
@@ -86,6 +106,7 @@ static void tell_program(const struct archives_command *command, const struct hb
                 facts.counted ? json_integer((json_int_t)facts.databases) : json_null(), "reasons",
                 facts.counted ? json_integer((json_int_t)facts.reasons) : json_null());
     hb_json_add(object, "{s:b}", "shrunk", row->kept.shrunk);
+    tell_words(object, looked->archives, number);
     hb_json_name_or_null(object, "host", row->has_origin ? row->origin.host : NULL);
     tell_receipt(object, hb_archive_receipt(&command->receipts, looked, number));
     hb_json_line(command->session->cli->out, object);
@@ -180,7 +201,7 @@ static void on_looked(void *context, const struct hb_looked *looked)
     if (command->options->prometheus)
         hb_archives_metrics(cli->out, looked, &command->receipts, newest_complete(command, looked));
     else if (command->page == NULL && !cli->json && !cli->quiet)
-        hb_archives_table(cli->out, looked, &command->receipts, command->now);
+        hb_archives_table(cli, looked, &command->receipts, command->now);
 }
 
 static void print_summary(const struct archives_command *command)
@@ -197,7 +218,6 @@ static void print_summary(const struct archives_command *command)
                     (json_int_t)command->complete);
     } else {
         hb_summary_problems(session->cli, &session->run.report);
-        hb_summary_notes(session->cli, &session->run.report);
     }
     hb_session_print_summary(session, object);
 }
@@ -245,8 +265,11 @@ static int check(const struct hb_cli *cli, const void *given)
 static int look(struct archives_command *command)
 {
     struct hb_session *session = command->session;
-    struct hb_look_request request = {
-        .run = &session->run, .looked = on_looked, .context = command};
+    struct hb_look_request request = {.run = &session->run,
+                                      .words =
+                                          !command->options->prometheus && command->page == NULL,
+                                      .looked = on_looked,
+                                      .context = command};
     int status = HB_OK;
     if (session->arguments[0] == NULL) {
         status = hb_look(&request, &session->error);
@@ -298,7 +321,10 @@ static int run_with(struct hb_session *session, const struct archives_options *o
     if (options->max_age != NULL)
         parse_age(options->max_age, &command.max_age);
     hb_receipts_read(&command.receipts);
-    int code = hb_session_open_home(session, true, false);
+    /* Who watches wants to hear that the home is gone. */
+    bool watches = options->max_age != NULL || options->prometheus;
+    int code = watches ? hb_session_open_home(session, HB_HOME_OUTERMOST, false)
+                       : hb_session_seek_home(session, HB_HOME_OUTERMOST);
     int status = code == 0 ? look_and_write(&command) : HB_OK;
     if (code == 0 && status == HB_STATUS_FATAL)
         code = HB_EXIT_USAGE; /* there is no such preset */

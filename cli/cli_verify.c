@@ -224,22 +224,12 @@ static void on_begin(void *context, uint64_t files, uint64_t bytes)
     hb_session_start_progress(context, "unpacked", files, bytes);
 }
 
-/* Where copies of contents go, if that is set; else where temporary files go. Caller frees. */
-static char *drill_directory(const struct hb_session *session)
-{
-    const char *chosen = hb_config_backup(session->config)->stage_dir;
-    const char *temporary = getenv("TMPDIR");
-    if (*chosen != '\0')
-        return hb_expand_path(chosen);
-    return hb_copy_text(temporary == NULL || *temporary != '/' ? "/tmp" : temporary);
-}
-
 static int drill(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     const struct hb_reading_options *options = session->options;
     struct hb_drilled drilled;
-    HB_AUTO_FREE char *directory = drill_directory(session);
+    HB_AUTO_FREE char *directory = hb_session_temporary(session);
     const struct hb_drill_request request = {
         .archive = &reading->archive,
         .path = reading->path,

@@ -3,15 +3,21 @@
 
 #include "archives_table.h"
 #include "base/memory.h"
+#include "preset_report.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 struct found {
     char *path;
     int64_t started;
     bool incomplete, shrunk;
+    bool noted; /* known by the path that it notes alone */
+    char *host; /* it notes; NULL: its facts alone are known, which are of this installation */
+    char home[HB_ID_BYTES];
 };
 
 struct search {
@@ -23,6 +29,9 @@ struct search {
     size_t places;
     char *picked; /* by number */
     char *problem;
+    /* Where there is no home: the newest complete one that may be of another. */
+    struct found other;
+    char *whose; /* of that: "PATH on HOST" */
 };
 
 static bool is_number(const char *text)
@@ -44,20 +53,55 @@ enum hb_named hb_archive_is_named(const char *word)
 
 /* ---- the archives that there are ----------------------------------------------------------- */
 
+static struct found found_of(const struct hb_looked *looked, size_t number)
+{
+    const struct hb_preset_archive *row = &looked->archives->rows[number];
+    struct found found = {.path = hb_preset_archive_path(looked->archives, number),
+                          .started = row->kept.when.started,
+                          .incomplete = hb_looks_complete(row) != HB_YES,
+                          .shrunk = row->kept.shrunk,
+                          .noted = row->noted == HB_NOTED_SAME};
+    if (!row->by_facts && row->origin.host != NULL)
+        found.host = hb_copy_text(row->origin.host);
+    memcpy(found.home, row->origin.home, sizeof found.home);
+    return found;
+}
+
+static void clear_found(struct found *found)
+{
+    free(found->path);
+    free(found->host);
+}
+
+/* Of which home it is nobody can tell. */
+static void take_other(struct search *search, const struct hb_looked *looked, size_t number)
+{
+    struct found found = found_of(looked, number);
+    if (found.incomplete || found.started <= search->other.started) {
+        clear_found(&found);
+        return;
+    }
+    clear_found(&search->other);
+    free(search->whose);
+    search->other = found;
+    search->whose = hb_home_of_archive(&looked->archives->rows[number]);
+}
+
 static void take(struct search *search, const struct hb_looked *looked, size_t number)
 {
     const struct hb_preset_archive *row = &looked->archives->rows[number];
     struct hb_archive_facts facts = hb_archive_facts(row);
-    enum hb_answer complete = hb_looks_complete(row);
-    if (row->kept.whose != HB_HOME_OURS || complete == HB_CANNOT_TELL || facts.started <= 0 ||
+    bool ours = row->kept.whose == HB_HOME_OURS || row->noted == HB_NOTED_SAME;
+    if (hb_looks_complete(row) == HB_CANNOT_TELL || facts.started <= 0 ||
         facts.started > time(NULL) + HB_AHEAD_SECONDS)
         return;
+    if (!ours) {
+        if (search->session->run.home.fd < 0)
+            take_other(search, looked, number);
+        return;
+    }
     search->found = hb_resize(search->found, search->count + 1, sizeof *search->found);
-    search->found[search->count++] =
-        (struct found){.path = hb_preset_archive_path(looked->archives, number),
-                       .started = row->kept.when.started,
-                       .incomplete = complete != HB_YES,
-                       .shrunk = row->kept.shrunk};
+    search->found[search->count++] = found_of(looked, number);
 }
 
 static void on_looked(void *context, const struct hb_looked *looked)
@@ -82,6 +126,80 @@ static int latest_first(const void *one, const void *other)
 {
     const struct found *a = one, *b = other;
     return (a->started < b->started) - (a->started > b->started);
+}
+
+/* ---- by the path that they note ------------------------------------------------------------ */
+
+static bool is_of_machine(const struct found *found, const char *host)
+{
+    return found->host == NULL || strcmp(found->host, host) == 0;
+}
+
+/* Those of other machines, whose homes have the same path, are not this one's. */
+static void keep_those_of(struct search *search, const char *host)
+{
+    size_t stay = 0;
+    for (size_t i = 0; i < search->count; i++) {
+        if (is_of_machine(&search->found[i], host))
+            search->found[stay++] = search->found[i];
+        else
+            clear_found(&search->found[i]);
+    }
+    search->count = stay;
+}
+
+/* Where the home has some that are its own, no others are asked. */
+static bool are_all_noted(const struct search *search)
+{
+    bool all = search->count > 0;
+    for (size_t i = 0; i < search->count; i++)
+        all &= search->found[i].noted;
+    return all;
+}
+
+static void keep_own(struct search *search)
+{
+    size_t stay = 0;
+    for (size_t i = 0; i < search->count; i++) {
+        if (!search->found[i].noted)
+            search->found[stay++] = search->found[i];
+        else
+            clear_found(&search->found[i]);
+    }
+    search->count = stay;
+}
+
+/*
+ * No home says which are its own: two machines may have homes of one path, and put their archives
+ * into one place. Those of this machine are taken; else there must be one machine alone. False:
+ * *error.
+ */
+static bool tell_machines_apart(struct search *search, struct hb_error *error)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    bool here = false, one = true, homes = false;
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    for (size_t i = 0; i < search->count; i++) {
+        const struct found *found = &search->found[i], *first = &search->found[0];
+        here |= is_of_machine(found, host);
+        one &= is_of_machine(found, first->host == NULL ? host : first->host);
+    }
+    if (!here && !one)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "no archive was made of the home as it is, and archives of several "
+                            "machines note its path, %s",
+                            search->session->run.home.path) == HB_OK;
+    if (here)
+        keep_those_of(search, host);
+    for (size_t i = 0; i < search->count; i++)
+        homes |= strcmp(search->found[i].home, search->found[0].home) != 0;
+    if (homes)
+        hb_report_add(&search->session->run.report, HB_FOUND_NOTE, "",
+                      "archives of several homes, one after the other, note the path %s; `hbcore "
+                      "archives` lists them",
+                      search->session->run.home.path);
+    return true;
 }
 
 /* ---- which it is --------------------------------------------------------------------------- */
@@ -119,13 +237,22 @@ static int fail(struct search *search, const char *word)
     if (search->problem != NULL)
         hb_error_set(error, HB_STATUS_FATAL, "%s: nobody can tell which archive that is: %s", word,
                      search->problem);
+    else if (search->named == HB_NAMED_LATEST && search->session->run.home.fd < 0)
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "%s: the home %s does not exist, and there is no such complete archive that "
+                     "notes this path",
+                     word, search->session->run.home.path);
     else if (search->named == HB_NAMED_LATEST)
         hb_error_set(error, HB_STATUS_FATAL, "%s: there is no such complete archive of this home",
                      word);
     else
         hb_error_set(error, HB_STATUS_FATAL, "%s: no archive has that number", word);
     HB_AUTO_FREE char *command = hb_session_command_line(search->session, "hbcore archives");
-    hb_error_hint(error, "`%s` lists those that there are; or name the file", command);
+    if (search->other.path != NULL)
+        hb_error_hint(error, "the newest complete one there is %s, of %s: name it if it is the one",
+                      search->other.path, search->whose == NULL ? "another path" : search->whose);
+    else
+        hb_error_hint(error, "`%s` lists those that there are; or name the file", command);
     return HB_EXIT_FAILED;
 }
 
@@ -136,6 +263,14 @@ static int choose(struct search *search, const char *word, char **path)
                      "%s: a number is one of a preset, and there are several", word);
         hb_error_hint(&search->session->error, "add --preset NAME");
         return HB_EXIT_USAGE;
+    }
+    if (!are_all_noted(search))
+        keep_own(search);
+    else if (search->problem == NULL && search->named == HB_NAMED_LATEST &&
+             !tell_machines_apart(search, &search->session->error)) {
+        HB_AUTO_FREE char *command = hb_session_command_line(search->session, "hbcore archives");
+        hb_error_hint(&search->session->error, "`%s` lists them: name the file", command);
+        return HB_EXIT_FAILED;
     }
     const char *picked = search->problem != NULL            ? NULL
                          : search->named == HB_NAMED_LATEST ? pick_latest(search)
@@ -157,7 +292,7 @@ int hb_archive_named(struct hb_session *session, const char *word, const char *p
     search.number = digits == NULL ? 0 : strtoul(digits + (*digits == '~'), NULL, 10);
     struct hb_look_request request = {
         .run = &session->run, .place = preset, .looked = on_looked, .context = &search};
-    int code = hb_session_open_home(session, true, false);
+    int code = hb_session_seek_home(session, HB_HOME_OUTERMOST);
     if (code == 0) {
         int status = hb_look(&request, &session->error);
         code = status == HB_OK             ? choose(&search, word, path)
@@ -166,7 +301,9 @@ int hb_archive_named(struct hb_session *session, const char *word, const char *p
         hb_root_close(&session->run.home);
     }
     for (size_t i = 0; i < search.count; i++)
-        free(search.found[i].path);
+        clear_found(&search.found[i]);
+    clear_found(&search.other);
+    free(search.whose);
     free(search.found);
     free(search.picked);
     free(search.problem);

@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "complain.h"
 #include "config/config_load.h"
 #include "config/home_path.h"
@@ -15,6 +16,7 @@
 #include "progress_json.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -222,25 +224,76 @@ static void explain_home(struct hb_session *session)
                       "use --home DIR, or correct path in section [home] of the configuration");
 }
 
-int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lock)
+/* Whatever of it is there is canonical, as the path of an open home is. Caller frees. */
+static char *canonical(const char *path)
+{
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    HB_AUTO_FREE char *above = full == NULL ? NULL : hb_copy_text(full);
+    for (char *slash = above; slash != NULL; slash = strrchr(above, '/')) {
+        if (slash != above)
+            *slash = '\0';
+        HB_AUTO_FREE char *real = realpath(*above == '\0' ? "/" : above, NULL);
+        if (real != NULL)
+            return hb_text("%s%s", strcmp(real, "/") == 0 ? "" : real, full + strlen(above));
+    }
+    return full == NULL ? NULL : hb_copy_text(full);
+}
+
+static bool do_without(struct hb_session *session, const char *path)
+{
+    session->run.home = (struct hb_root){.fd = -1, .path = canonical(path)};
+    if (session->run.home.path == NULL)
+        return false;
+    hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
+                  "%s: the home does not exist: its archives are known by the path in them alone",
+                  session->run.home.path);
+    return true;
+}
+
+static int open_home(struct hb_session *session, enum hb_home_of of, bool may_be_missing)
 {
     HB_AUTO_FREE char *path = NULL;
-    struct hb_error *error = &session->error;
     struct hb_root *home = &session->run.home;
     int code = hb_session_find_home(session, of, "COMMAND", &path);
     if (code != 0)
         return code;
     int result = hb_root_open(path, home);
+    if (result == -ENOENT && may_be_missing && do_without(session, path))
+        return 0;
     if (result != 0) {
-        hb_error_set(error, HB_STATUS_FATAL, "%s: the home %s: %s", path,
+        hb_error_set(&session->error, HB_STATUS_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
         explain_home(session);
         return HB_EXIT_FAILED;
     }
     hb_roots_take_home(&session->run);
+    return 0;
+}
+
+int hb_session_seek_home(struct hb_session *session, enum hb_home_of of)
+{
+    return open_home(session, of, true);
+}
+
+int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lock)
+{
+    struct hb_error *error = &session->error;
+    struct hb_root *home = &session->run.home;
+    int code = open_home(session, of, false);
+    if (code != 0)
+        return code;
     if (!lock)
         return 0;
     int status = hb_home_lock(home, session->cli->wait_seconds, error);
     return status == HB_STATUS_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
+}
+
+char *hb_session_temporary(const struct hb_session *session)
+{
+    const char *chosen = hb_config_backup(session->config)->stage_dir;
+    const char *temporary = getenv("TMPDIR");
+    if (*chosen != '\0')
+        return hb_expand_path(chosen);
+    return hb_copy_text(temporary == NULL || *temporary != '/' ? "/tmp" : temporary);
 }

@@ -48,6 +48,15 @@ int hb_session_find_home(struct hb_session *session, enum hb_home_of of, const c
                          char **path);
 /* And opens it; with `lock` it is this run's. 0, or an exit code and session->error. */
 int hb_session_open_home(struct hb_session *session, enum hb_home_of of, bool lock);
+/*
+ * The same without a lock, for a command that can do without a home: where there is none of that
+ * name (any more, or yet), run.home has the path that it would have, no descriptor, and the report
+ * a note.
+ */
+int hb_session_seek_home(struct hb_session *session, enum hb_home_of of);
+
+/* Where copies of contents go, if that is set; else where temporary files go. Caller frees. */
+char *hb_session_temporary(const struct hb_session *session);
 
 /* Are people told what was done? Neither with --json nor with --quiet. */
 static inline bool hb_session_speaks(const struct hb_session *session)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/look.h"
 
+#include "backup/row_words.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "host/own_places.h"
@@ -10,6 +11,49 @@ struct look {
     const struct hb_look_request *request;
     struct hb_home_id id;
 };
+
+/*
+ * Which home it is of cannot be told by an id where the home has none, or is not there. One that a
+ * stranger may have put there, or that is sealed without a proof, could note any path.
+ */
+static void take_noted(const struct hb_run *run, const struct hb_preset_archives *archives,
+                       size_t number)
+{
+    struct hb_preset_archive *row = &archives->rows[number];
+    bool gone = run->home.fd < 0;
+    char place[HB_PLACE_BYTES];
+    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
+    bool same = row->origin.path != NULL && strcmp(row->origin.path, run->home.path) == 0;
+    if (row->kept.whose != HB_HOME_OTHERS)
+        return;
+    if (row->by_facts) {
+        hb_facts_place(row->facts.home, run->home.path, place);
+        same = strcmp(place, row->facts.place) == 0;
+    }
+    if (!same && !gone)
+        return;
+    row->kept.whose = HB_HOME_UNKNOWN;
+    if (!same)
+        row->noted = HB_NOTED_OTHER;
+    else if (!row->unproved && !hb_row_may_be_a_strangers(run, path, &row->status))
+        row->noted = HB_NOTED_SAME;
+}
+
+static void take_all_noted(const struct look *look, const struct hb_preset_archives *archives)
+{
+    struct hb_run *run = look->request->run;
+    bool some = false;
+    if (run->home.fd >= 0 && (look->id.from_file || look->id.foreign))
+        return;
+    for (size_t i = 0; i < archives->count; i++) {
+        take_noted(run, archives, i);
+        some |= archives->rows[i].noted == HB_NOTED_SAME;
+    }
+    if (some && run->home.fd >= 0)
+        hb_report_add_once(&run->report, HB_FOUND_NOTE, run->home.path,
+                           "no archive was made of this home yet; archives of what was at its path "
+                           "before are known by that path alone");
+}
 
 static int look_at(struct look *look, const char *preset, const char *prefix, const char *directory)
 {
@@ -22,6 +66,9 @@ static int look_at(struct look *look, const char *preset, const char *prefix, co
                                     .suffixes = hb_own_suffixes(run),
                                     .directory = directory};
     int status = hb_preset_archives_read(&query, &archives, &reason);
+    take_all_noted(look, &archives);
+    if (status == HB_OK && look->request->words && archives.store != NULL)
+        hb_row_words_read(run, &archives);
     struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};
     if (status != HB_OK) {
         hb_preset_archives_clear(&archives);
@@ -59,7 +106,8 @@ int hb_look(const struct hb_look_request *request, struct hb_error *error)
 {
     struct look look = {.request = request};
     const char *place = request->place;
-    hb_home_id_find(&request->run->home, false, &look.id);
+    if (request->run->home.fd >= 0)
+        hb_home_id_find(&request->run->home, false, &look.id);
     int status = place == NULL                ? look_at_each(&look, error)
                  : strchr(place, '/') != NULL ? look_at(&look, NULL, NULL, place)
                                               : look_at_preset(&look, place, error);

@@ -15,9 +15,16 @@ struct hb_looked {
 };
 
 struct hb_look_request {
-    struct hb_run *run; /* its home is open, not locked */
+    /*
+     * Its home is open, not locked; or has only a path. Then, and while a home has no id of its own
+     * (a new one, of which no archive was made), those that note this path
+     * (hb_preset_archive.noted) may have been made of what was there: nobody's, by their whose. A
+     * copy of the home that lay there, or the same path on another machine, notes the same.
+     */
+    struct hb_run *run;
     /* A preset; what has a '/', is a directory, or a URL; NULL: all presets. */
     const char *place;
+    bool words; /* hosts, and why archives are incomplete, where that takes reading them, too */
     void (*looked)(void *context, const struct hb_looked *looked);
     void *context;
 };

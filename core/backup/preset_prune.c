@@ -50,6 +50,9 @@ static void replace(struct hb_preset_archive *row, struct hb_preset_archive *fre
     hb_origin_clear(&row->origin);
     row->origin = fresh->origin;
     fresh->origin = (struct hb_origin){.sequence = 0};
+    json_decref(row->reasons);
+    row->reasons = fresh->reasons;
+    fresh->reasons = NULL;
     row->has_origin = fresh->has_origin;
     row->no_archive = fresh->no_archive;
     row->kept.whose = fresh->kept.whose;
@@ -130,6 +133,7 @@ static bool confirm(struct question *question, size_t number)
     question->again |= !same;
     free(fresh.kept.why);
     free(fresh.damage);
+    json_decref(fresh.reasons);
     hb_origin_clear(&fresh.origin);
     return same;
 }

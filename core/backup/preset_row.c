@@ -75,6 +75,25 @@ void hb_row_mark(struct hb_preset_archive *row, enum hb_shrunk shrunk)
     row->kept.shrunk = shrunk != HB_SHRUNK_NO && !row->accepted;
 }
 
+static void add_reasons(json_t *all, const json_t *some)
+{
+    enum { MOST = 100 };
+    for (size_t i = 0; i < json_array_size(some) && json_array_size(all) < MOST; i++) {
+        const json_t *row = json_array_get(some, i);
+        const json_t *path = json_object_get(row, "path"), *why = json_object_get(row, "reason");
+        if (json_is_string(path) && json_is_string(why))
+            json_array_append_new(all, json_pack("{s:O, s:O}", "path", path, "reason", why));
+    }
+}
+
+json_t *hb_row_reasons(const struct hb_trailer *trailer)
+{
+    json_t *all = json_array();
+    add_reasons(all, json_object_get(trailer->summary, "skipped"));
+    add_reasons(all, json_object_get(trailer->summary, "doubtful"));
+    return all;
+}
+
 /* The archive was opened; the trailer says whose it is, or nothing does. */
 static void take_origin(struct hb_run *run, const struct hb_home_id *id, const char *path,
                         struct hb_archive *archive, struct hb_preset_archive *row)
@@ -108,6 +127,8 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
     hb_row_mark(row, row->origin.shrunk);
     if (archive->has_trailer && hb_trailer_incomplete(trailer))
         row->kept.complete = HB_NO;
+    if (archive->has_trailer && row->has_origin)
+        row->reasons = hb_row_reasons(trailer);
 }
 
 bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_archive *archive,
@@ -169,7 +190,9 @@ static void read_file(struct hb_run *run, const struct hb_home_id *id, const cha
     free(row->version);
     free(row->kept.why);
     free(row->damage);
+    json_decref(row->reasons);
     row->kept.why = row->damage = NULL;
+    row->reasons = NULL;
 }
 
 static int64_t read_start(const char *path, void *data, size_t most)
@@ -228,5 +251,6 @@ void hb_row_clear(struct hb_preset_archive *row)
     free(row->kept.why);
     free(row->damage);
     free(row->version);
+    json_decref(row->reasons);
     hb_origin_clear(&row->origin);
 }

@@ -27,6 +27,9 @@ struct hb_preset_archive {
     bool accepted; /* it is marked as shrunk, and that is as it should be: accepted.h */
     bool has_origin;
     struct hb_origin origin;
+    json_t *reasons; /* why it is incomplete, as its trailer has them; NULL: it was not asked */
+    /* Where no home says which archives are its own (look.h): the path that it notes. */
+    enum hb_noted { HB_NOTED_NOT_ASKED, HB_NOTED_SAME, HB_NOTED_OTHER } noted;
 };
 
 /* Whose it is, and when it was made; row->version is known, and why is NULL. */
@@ -43,6 +46,9 @@ bool hb_row_look_into(struct hb_run *run, const char *path, bool all, struct hb_
 
 /* What it says of having shrunk: kept.shrunk, unless it was accepted. Its origin is known. */
 void hb_row_mark(struct hb_preset_archive *row, enum hb_shrunk shrunk);
+
+/* [{"path":…, "reason":…}]: why it is incomplete, at most a hundred. Caller releases them. */
+json_t *hb_row_reasons(const struct hb_trailer *trailer);
 
 /* The reason as it is said of the archive, whose name the sentence begins with. */
 void hb_row_cannot_tell(struct hb_preset_archive *row, const char *path, const char *why);

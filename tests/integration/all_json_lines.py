@@ -2,10 +2,12 @@
 """The lines of --json: schemas, manual page and program know the same members; names, times, progress."""
 import base64
 import collections
+import contextlib
 import io
 import json
 import os
 import re
+import sqlite3
 import tarfile
 import unittest
 import zipfile
@@ -89,6 +91,9 @@ class Lines(hb.Case):
         self.run_json("backup", "-o", self.dir / "later.zip")
         self.run_json("find", "config.yaml", "nightly", options=preset)
         self.run_json("diff", archive, self.dir / "later.zip")
+        with contextlib.closing(sqlite3.connect(self.home / "state.db", isolation_level=None)) as database:
+            database.execute("DELETE FROM t WHERE id = 1")
+        self.run_json("diff", archive, "home", options=("--set", "content:sqlite.count=t"))
         self.run_json("plugins", "list")
         self.run_json("plugins", "show", "zip")
         self.run_json("plugins", "show", "hermes")
@@ -167,7 +172,7 @@ class Lines(hb.Case):
             self.skip("python3-jsonschema is not installed")
         for path in schemas.SCHEMAS.glob("*.json"):
             schemas.jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
-        optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"},
+        optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"}, "difference": {"facts"},
                     "summary": {"sample", "all_files", "all_bytes", "restored", "different"}}
         for (kind, command), rows in self.seen.items():
             for row in {id(row): row for row in sorted(rows, key=len)[::len(rows) - 1 or 1]}.values():

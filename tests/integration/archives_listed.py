@@ -4,9 +4,15 @@
 Times are those of libfaketime.
 """
 import datetime
+import fcntl
 import json
+import os
 import pathlib
+import pty
 import re
+import struct
+import subprocess
+import termios
 import time
 import unittest
 import zipfile
@@ -96,6 +102,64 @@ class Archives(prune_clock.AtTimes):
         for name, words in ((incomplete.name, "incomplete: 1 reason"), (others.name, f"of another home: {other} on"),
                             (foreign.name, "does not say"), (junk.name, "not an archive")):
             self.assertRegex(said, f"{re.escape(name)}: {re.escape(words)}")
+
+    def test_why_it_is_incomplete(self):
+        """In words, below it and in JSON; the facts beside it have no words, so the archive is asked, if it can be."""
+        self.backup_at(self.now - 2 * DAY)
+        for number in range(4):
+            hb.write(self.home / f"state{number}.db", b"SQLite format 3\0" + b"\1" * 4000)
+        incomplete = self.backup_at(self.now - DAY, expect=3)
+        rows, _ = self.rows()
+        self.assertEqual([row["reasons"] for row in rows], [4, 0])
+        self.assertEqual([[reason["path"] for reason in row["why"]] for row in rows], [[f"state{i}.db" for i in range(4)], []])
+        self.assertIn("SQLite", rows[0]["why"][0]["reason"])
+        self.assertEqual([row["host"] for row in rows], [os.uname().nodename] * 2)
+        lines = self.hbcore("archives").stdout.decode().splitlines()
+        at = next(number for number, line in enumerate(lines) if incomplete.name in line)
+        self.assertRegex(lines[at + 1], r"^      state0\.db: .*SQLite")
+        self.assertEqual(lines[at + 4], "      ... and 1 more (-v lists them)")
+        self.assertIn("      state3.db: ", self.hbcore("-v", "archives").stdout.decode())
+        # Without facts, and where the archive cannot be read any more.
+        facts = pathlib.Path(f"{incomplete}.facts")
+        kept = facts.read_bytes()
+        facts.unlink()
+        self.assertEqual(len(self.rows()[0][0]["why"]), 4)
+        facts.write_bytes(kept)
+        size = incomplete.stat().st_size
+        with open(incomplete, "r+b") as stream:
+            stream.truncate(size - 500)
+            stream.truncate(size)
+        row = self.rows()[0][0]
+        self.assertEqual((row["complete"], row["reasons"], row["why"], row["host"]), (False, 4, None, None))
+        self.assertNotIn(b"state0.db", self.hbcore("archives").stdout)
+
+    def test_hostile_words_are_shown_harmless(self):
+        self.home.mkdir(exist_ok=True)
+        name = "evil\x1b[31m\n.db"
+        hb.write(self.home / name, b"SQLite format 3\0" + b"\1" * 4000)
+        self.backup_at(self.now - DAY, expect=3)
+        self.assertNotIn(b"\x1b", self.hbcore("archives").stdout)
+        self.assertEqual(self.rows()[0][0]["why"][0]["path"], name)
+
+    def on_terminal(self, columns):
+        above, below = pty.openpty()
+        self.addCleanup(os.close, above)
+        fcntl.ioctl(below, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        done = subprocess.run(self.command("archives"), stdout=below, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env=self.environment(), check=True, timeout=240)
+        os.close(below)
+        self.assertEqual(done.stderr, b"")
+        return os.read(above, 1 << 16).decode().replace("\r\n", "\n").splitlines()
+
+    def test_the_host_on_a_wide_terminal(self):
+        """A column more where there is room; else, and for other programs, the lines are as they were."""
+        self.backup_at(self.now - DAY)
+        wide, narrow = self.on_terminal(160), self.on_terminal(80)
+        self.assertIn("DATABASES  HOST          NAME", wide[1])
+        self.assertIn(f"  {os.uname().nodename[:12]:<12}  nightly-", wide[2])
+        plain = self.hbcore("archives").stdout.decode().splitlines()
+        self.assertEqual(narrow, plain)
+        self.assertNotIn("HOST", narrow[1])
 
     def test_places(self):
         self.add_preset("weekly")

@@ -50,11 +50,18 @@ class Verified(hb.Case):
         self.assertEqual([row["verified"] is None for row in self.rows()], [True, False])
 
     def test_the_host_where_the_archive_is_asked(self):
-        """Facts do not say it; without them the trailer does."""
-        self.assertIsNone(self.rows()[0]["host"])
-        for facts in self.folder.glob("*.facts"):
-            facts.unlink()
+        """Facts do not say it, the trailer does; of an archive that cannot be read it is unknown."""
         self.assertEqual(self.rows()[0]["host"], os.uname().nodename)
+        for facts in self.folder.glob("*.facts"):
+            facts.rename(f"{facts}.aside")
+        self.assertEqual(self.rows()[0]["host"], os.uname().nodename)
+        for facts in self.folder.glob("*.facts.aside"):
+            facts.rename(facts.with_suffix(""))
+        (archive,) = hb.archives(self.folder)
+        data = archive.read_bytes()
+        archive.write_bytes(data[:-300] + bytes(300))
+        row = self.rows()[0]
+        self.assertEqual((row["host"], row["why"], row["whose"]), (None, None, "this"))
 
     def test_damage_is_told(self):
         (archive,) = hb.archives(self.folder)

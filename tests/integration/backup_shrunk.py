@@ -70,6 +70,10 @@ class Shrunk(Guarded):
         self.assertEqual([row["shrunk"] for row in rows], [True, False, False])
         self.assertEqual([row["complete"] for row in rows], [True] * 3)
         self.assertIn(b"SHRUNK", self.hbcore("archives", "nightly").stdout)
+        why = [row["shrunk_why"] for row in rows]
+        self.assertRegex(why[0], rf"it has 3 files, .*; {good[1]} has 20, ")
+        self.assertEqual(why[1:], [None, None])
+        self.assertIn(f"      {why[0]}\n".encode(), self.hbcore("archives", "nightly").stdout)
         # Latest is that one, and says so.
         done = self.hbcore("verify", "latest")
         self.assertIn(b"is marked as shrunk", done.stdout + done.stderr)
@@ -129,6 +133,30 @@ class Shrunk(Guarded):
         self.fill(20)
         self.assertFalse(self.backup()["shrunk"])
         self.assertEqual([row["shrunk"] for row in self.listed()], [False, True])
+
+    def test_where_all_are_marked(self):
+        """None of them is a measure: the next one is judged by min-files alone, until one is accepted."""
+        few = "keep = 1000\nmin-files = 30\n" + GUARD
+        self.configure(few)
+        marked = []
+        for _ in range(2):
+            made = self.backup(expect=3)
+            self.assertTrue(made["shrunk"])
+            marked.append(pathlib.Path(made["archive"]).name)
+        self.fill(5)  # of 20
+        self.configure("keep = 1000\n" + GUARD)
+        made = self.backup()
+        self.assertFalse(made["shrunk"])
+        self.assertEqual([row["shrunk"] for row in self.listed()], [False, True, True])
+        # From here on that one is the measure; so is a marked one that somebody accepts.
+        self.fill(2)
+        self.assertTrue(self.backup(expect=3)["shrunk"])
+        for archive in set(self.names()) - set(marked):
+            (self.kept / archive).unlink()
+            (self.kept / f"{archive}.facts").unlink()
+        self.fill(5)
+        self.prune("--accept", marked[-1])
+        self.assertTrue(self.backup(expect=3)["shrunk"])
 
     def test_incomplete_one_in_front(self):
         """The newest is not marked, but incomplete: the marked one behind it still holds everything back."""

@@ -28,6 +28,12 @@ COMMANDS = {
     "preset": [("backup", "--preset", "pre-update", "--keep", "1")],
     "guard": [("guard", SNAPSHOT)],
     "verify": [("verify", "{out}/verify.zip")],
+    "archives": [("archives", "pre-update")],
+    "diff home": [("diff", "{out}/verify.zip", "home")],
+    # One that is marked as shrunk holds the others back; then they go.
+    "preset marked, prune accept": [("--set", "preset:pre-update.min-files=1000000", "backup", "--preset", "pre-update"),
+                                    ("--set", "preset:pre-update.keep=1", "prune", "--preset", "pre-update",
+                                     "--accept", "latest")],
 }
 # With directories that lie elsewhere: further roots of the home.
 ROOTED = ("kanban", "platforms")
