@@ -2,7 +2,10 @@
 #include "files/grafts.h"
 
 #include "base/memory.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void hb_grafts_clear(struct hb_grafts *grafts)
 {
@@ -67,6 +70,16 @@ bool hb_graft_names(const struct hb_graft *graft, const char *path)
         if (behind(*wanted, path) != NULL)
             return true;
     return false;
+}
+
+bool hb_graft_is_filled(const struct hb_graft *graft)
+{
+    bool filled = false;
+    struct stat status;
+    for (char *const *path = graft->paths; graft->root.fd >= 0 && !filled && *path != NULL; path++)
+        filled = fstatat(graft->root.fd, *path, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+                 (errno != ENOENT && errno != ENOTDIR);
+    return filled;
 }
 
 char *hb_full_path(const struct hb_root *root, const char *path)

@@ -21,6 +21,8 @@ struct hb_graft {
     char *inner;         /* where the root that it is grafted to lies in it; NULL: outside */
     char **paths;        /* what a backup looks at in it; ended by NULL */
     const char *section; /* of the configuration, which names it */
+    bool missed;         /* what it has to be stored is missed while it is not reached */
+    bool used;           /* by the import that is under way */
 };
 
 struct hb_grafts {
@@ -45,6 +47,9 @@ bool hb_graft_has(const struct hb_graft *graft, const char *path);
 
 /* Is it one of its paths, or on the way to one? */
 bool hb_graft_names(const struct hb_graft *graft, const char *path);
+
+/* Is any of its paths there, or may it be? */
+bool hb_graft_is_filled(const struct hb_graft *graft);
 
 /* The full name of a path below a root, for messages and for libraries that open by name. Caller
  * frees. */

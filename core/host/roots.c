@@ -38,13 +38,14 @@ static void settle_inner(struct hb_graft *graft, const struct hb_root *home)
 {
     HB_AUTO_FREE char *in_home = place_in(home, &graft->root);
     graft->inner = place_in(&graft->root, home);
-    if (in_home != NULL)
+    if (in_home != NULL) /* what is in it is stored there */
         graft->why = hb_text("%s lies in the home itself", graft->root.path);
     for (char *const *path = graft->paths; graft->inner != NULL && *path != NULL; path++) {
         size_t bytes = strlen(*path);
         bool around = strncmp(*path, graft->inner, bytes) == 0 &&
                       (graft->inner[bytes] == '/' || graft->inner[bytes] == '\0');
-        if (graft->why == NULL && (around || hb_graft_is_inner(graft, *path)))
+        graft->missed = graft->missed || around || hb_graft_is_inner(graft, *path);
+        if (graft->why == NULL && graft->missed)
             graft->why = hb_text("its path %s has to do with the home itself, which is stored "
                                  "anyway",
                                  *path);
@@ -81,6 +82,7 @@ static void open_one(struct hb_run *run, const struct hb_section *section)
     for (size_t i = 0; i + 1 < grafts->count; i++)
         if (strcmp(grafts->rows[i].name, graft->name) == 0)
             graft->why = hb_text("[%s] has the same prefix", grafts->rows[i].section);
+    graft->missed = graft->why != NULL;
     if (*settings->directory == '\0' && graft->why == NULL)
         graft->why = hb_copy_text("it has no directory");
     if (graft->why != NULL)
@@ -91,6 +93,9 @@ static void open_one(struct hb_run *run, const struct hb_section *section)
         settle_inner(graft, &run->home);
     else if (result != 0)
         graft->why = hb_text("%s: %s", path, hb_rights_explain(-result));
+    /* A user without a login directory has nothing in it; a disk may not be mounted. */
+    if (result != 0)
+        graft->missed = result != -ENOENT || *settings->directory != '~';
     if (graft->why != NULL)
         hb_root_close(&graft->root);
 }
@@ -117,7 +122,7 @@ void hb_roots_report(struct hb_run *run)
     const struct hb_grafts *grafts = run->home.grafts;
     for (size_t i = 0; grafts != NULL && i < grafts->count; i++) {
         const struct hb_graft *graft = &grafts->rows[i];
-        if (graft->root.fd < 0 && *graft->paths != NULL)
+        if (graft->missed && *graft->paths != NULL)
             hb_report_add(&run->report, HB_FOUND_SKIPPED, graft->name, "[%s] cannot be stored: %s",
                           graft->section, graft->why);
     }
@@ -177,7 +182,7 @@ int hb_roots_lock(struct hb_run *run, bool alone, int64_t wait_seconds, struct h
     int status = HB_OK;
     for (size_t i = 0; grafts != NULL && status == HB_OK && i < grafts->count; i++) {
         const struct hb_graft *graft = &grafts->rows[i];
-        if (graft->root.fd >= 0 && (alone || *graft->paths != NULL))
+        if (alone ? graft->used : hb_graft_is_filled(graft))
             status = hb_root_lock(&graft->root, alone, wait_seconds, error);
     }
     return status;

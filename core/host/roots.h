@@ -39,8 +39,8 @@ bool hb_roots_have(const struct hb_run *run, const char *path);
 bool hb_roots_are_filled(const struct hb_run *run, const char *path);
 
 /*
- * Takes the lock of the roots, as hb_home_lock(), until the run ends: those that a backup looks at,
- * together with others that read; or all, alone.
+ * Takes the lock of the roots, as hb_home_lock(), until the run ends: of those in which a backup
+ * finds something, together with others that read; or of those that are used, alone.
  */
 int hb_roots_lock(struct hb_run *run, bool alone, int64_t wait_seconds, struct hb_error *error);
 

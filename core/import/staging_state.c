@@ -2,8 +2,8 @@
 #include "import/staging_state.h"
 
 #include "base/memory.h"
+#include "files/grafts.h"
 #include "files/io.h"
-#include "host/roots.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -91,9 +91,16 @@ bool hb_staging_holds_same(int one, int other)
 bool hb_staging_uses_roots(const struct hb_staging *staging)
 {
     const struct hb_restore_plan *plan = staging->plan;
+    struct hb_grafts *grafts = &staging->run->grafts;
+    const struct hb_root roots = {.fd = -1, .grafts = grafts};
     bool any = false;
-    for (size_t i = 0; staging->run->grafts.count > 0 && !any && i < plan->count; i++)
-        any = hb_planned_is_selected(plan, i) &&
-              hb_roots_have(staging->run, hb_planned_path(plan, i));
+    for (size_t i = 0; grafts->count > 0 && i < plan->count; i++) {
+        const char *rest;
+        const struct hb_graft *graft = hb_planned_is_selected(plan, i)
+                                           ? hb_graft_of(&roots, hb_planned_path(plan, i), &rest)
+                                           : NULL;
+        if (graft != NULL)
+            grafts->rows[graft - grafts->rows].used = any = true;
+    }
     return any;
 }

@@ -60,7 +60,7 @@ int hb_staging_copy(const struct hb_staging *staging, size_t index, int from, in
 /* Do two open files hold the same bytes? Not, if one cannot be read. */
 bool hb_staging_holds_same(int one, int other);
 
-/* Does anything that is restored go to a further root of the home? */
+/* Does anything that is restored go to a further root of the home? Notes which are used. */
 bool hb_staging_uses_roots(const struct hb_staging *staging);
 
 /* Does the home have nothing where the member goes? */

@@ -140,11 +140,18 @@ class Backup(Roots):
         self.assertEqual(summary["links"], ["_external/.honcho/deep/l"])
 
     def test_one_that_is_not_there(self):
-        for directory, why in ((self.dir / "missing", "No such file"), (self.home, "lies in the home itself"),
-                               (self.home / "sessions", "lies in the home itself")):
-            summary = self.make("--set", f"root:external.directory={directory}", expect=3)
-            self.assertEqual([row["path"] for row in summary["skipped"]], ["_external"])
-            self.assertIn(why, summary["skipped"][0]["reason"])
+        summary = self.make("--set", f"root:external.directory={self.dir / 'missing'}", expect=3)
+        self.assertEqual([row["path"] for row in summary["skipped"]], ["_external"])
+        self.assertIn("No such file", summary["skipped"][0]["reason"])
+        self.assertEqual(self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o", self.archive,
+                                                  env={"HOME": "/nonexistent"}))["status"], "complete")
+
+    def test_in_the_home_it_is_stored_with_the_home(self):
+        for directory in (self.home, self.home / "sessions", self.login):
+            summary = self.make("--home", self.login if directory == self.login else self.home,
+                                "--set", f"root:external.directory={directory}")
+            self.assertEqual((summary["status"], self.external()), ("complete", set()))
+        self.assertIn(".honcho/config.json", self.stored())
 
     def test_paths_around_the_home_and_in_it(self):
         for path in (".hermes", ".hermes/sessions"):
@@ -353,8 +360,13 @@ class Together(Roots):
     def test_nobody_waits_for_what_he_does_not_touch(self):
         self.held(fcntl.LOCK_EX)
         hb.write(self.dir / "other/config.yaml", b"x")
-        self.hbcore("--home", self.dir / "other", "--set", "root:external.paths=", "backup", "-o", self.archive)
+        for name in (".honcho", ".mem0"):
+            shutil.rmtree(self.login / name)
+        self.hbcore("--home", self.dir / "other", "backup", "-o", self.archive)
         self.hbcore("--home", self.dir / "third", "import", "--force", self.archive)
+        (self.dir / "free/data").mkdir(parents=True)
+        self.of_november(["free/x"])
+        self.hbcore("--set", f"root:free.directory={self.dir / 'free'}", "import", "--force", self.archive)
 
 
 class Killed(Roots):
