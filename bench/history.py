@@ -57,7 +57,7 @@ def main():
                 path.write_text(f"{path.name} in night {night} {draw.random()}\n")
             run("backup", "--preset", "mine")
         time.sleep(3)  # what is younger is read each time
-        file = top / "state/hbcore/history"
+        file = top / "state/hbcore/find.history"
         pattern = "*file*00017*"
         before, listed = run("archives", "mine")[0], None
         first, listed = run("find", pattern, "mine")

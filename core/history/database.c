@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char file_name[] = "history";
+static const char file_name[] = HB_HISTORY_NAME;
 
 /* Nobody waits for a cache longer than that. */
 enum { WAIT_MILLISECONDS = 100, MOST_BYTES = 64 << 20, PAGE_BYTES = 4096 };
