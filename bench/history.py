@@ -43,7 +43,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("HBCORE_BENCH_DIR")) as name:
         top = pathlib.Path(name)
         paths = make_home(top / "home", words.files, words.shape == "deep")
-        common = [words.program, "--home", str(top / "home"), "--set", f"preset:mine.directory={top / 'kept'}", "--set",
+        common = [os.path.abspath(words.program), "--home", str(top / "home"), "--set", f"preset:mine.directory={top / 'kept'}", "--set",
                   "preset:mine.keep=1000", "--set", f"preset:mine.format={words.format}"]
         environment = {**os.environ, "XDG_STATE_HOME": str(top / "state"), "HOME": str(top)}
 

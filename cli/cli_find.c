@@ -158,17 +158,47 @@ static struct hb_history_archive archive_of(const struct hb_looked *looked, size
         .position = position};
 }
 
+/*
+ * Of one that does not say when it was made, or cannot be read, nobody knows that: the list has it
+ * behind all others. By its name it stands between two that may have the same file; if it cannot be
+ * read, nobody knows whether that was there all the time.
+ */
+static bool is_lost(const struct hb_preset_archive *row)
+{
+    return !row->has_origin;
+}
+
+/* The rows, with those in their places. Caller frees. */
+static size_t *order_of(const struct hb_preset_archives *archives)
+{
+    size_t *order = hb_resize(NULL, archives->count + 1, sizeof *order), count = 0;
+    for (int lost = 0; lost < 2; lost++)
+        for (size_t i = 0; i < archives->count; i++) {
+            const struct hb_archive_name *name = &archives->rows[i].kept.when.name;
+            size_t at = lost == 1 && *name->stamp != '\0' ? 0 : count;
+            if (is_lost(&archives->rows[i]) != (lost == 1))
+                continue;
+            while (at < count &&
+                   hb_archive_name_compare(name, &archives->rows[order[at]].kept.when.name) < 0)
+                at++;
+            memmove(&order[at + 1], &order[at], (count++ - at) * sizeof *order);
+            order[at] = i;
+        }
+    return order;
+}
+
 /* What the history does not know is read, the oldest first, as the archives came. */
 static int look_through(struct find *find, const struct hb_looked *looked)
 {
-    const struct hb_strand_visitor visitor = {
-        .self = find, .wanted = is_wanted, .piece = on_piece};
+    const struct hb_strand_visitor visitor = {.self = find, .wanted = is_wanted, .piece = on_piece};
     struct hb_history *history = open_history(find, looked);
     const size_t rows = looked->archives->count;
     HB_AUTO_FREE struct hb_history_archive *unknown = hb_resize(NULL, rows + 1, sizeof *unknown);
+    HB_AUTO_FREE size_t *order = order_of(looked->archives);
     size_t count = 0;
     int status = HB_OK;
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t next = 0; next < rows; next++) {
+        const size_t i = order[next];
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         bool incomplete;
         if (looked->preset != NULL && row->kept.whose == HB_HOME_OTHERS) {
@@ -239,9 +269,10 @@ static void tell_program(const struct find *find, const struct sighting *newest,
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, newest->content.hash);
     hb_json_name(object, "path", newest->path);
-    hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->content.type), "bytes",
-                (json_int_t)newest->content.bytes, "hash", newest->content.hashed ? json_string(hash) : json_null(),
-                "mtime", (json_int_t)newest->content.mtime, "archives", (json_int_t)archives);
+    hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->content.type),
+                "bytes", (json_int_t)newest->content.bytes, "hash",
+                newest->content.hashed ? json_string(hash) : json_null(), "mtime",
+                (json_int_t)newest->content.mtime, "archives", (json_int_t)archives);
     hb_json_name(object, "first", find->seen[oldest->oldest].path);
     hb_json_name(object, "last", find->seen[newest->newest].path);
     hb_json_line(find->session->cli->out, object);

@@ -270,8 +270,8 @@ static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
  */
 int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision)
 {
-    static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_of_installation,
-                                  is_own_archive,      is_own_facts};
+    static rule *const never[] = {is_the_file_systems, is_excluded,    is_home_id,
+                                  is_of_installation,  is_own_archive, is_own_facts};
     static rule *const without_place[] = {is_unwanted_link, is_special, is_sidecar};
     bool directory = seen->entry.type == HB_TYPE_DIRECTORY;
     struct hb_verdict verdict = {.size = sizeof verdict};

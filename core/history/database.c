@@ -35,8 +35,8 @@ static enum hb_database_state look_at_file(int directory, bool make)
 {
     struct stat status;
     if (fstatat(directory, file_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-            (status.st_mode & 077) != 0 || status.st_nlink != 1)
+        if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0 ||
+            status.st_nlink != 1)
             return HB_DATABASE_UNUSABLE;
         return status.st_size > MOST_BYTES + (1 << 20) ? HB_DATABASE_WRONG : HB_DATABASE_RIGHT;
     }
@@ -180,7 +180,8 @@ static void make_anew(struct hb_database *database)
     }
     database->made_anew = true;
     for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
-        HB_AUTO_FREE char *name = hb_text("%s%s", file_name, behind[i]); /* as the library names them */
+        HB_AUTO_FREE char *name =
+            hb_text("%s%s", file_name, behind[i]); /* as the library names them */
         unlinkat(directory, name, 0);
     }
     open_with(database, true);
@@ -346,9 +347,10 @@ static int take_strand(sqlite3 *db, struct hb_history_rows *rows, sqlite3_stmt *
     strand->row = sqlite3_column_int64(row, 0);
     strand->next = (uint32_t)sqlite3_column_int64(row, 3);
     strand->stored = (uint64_t)sqlite3_column_int64(row, 4);
-    int code =
-        take_rows(db, strand, "SELECT number, key, incomplete FROM archive WHERE strand = ? "
-                             "ORDER BY number", take_archive);
+    int code = take_rows(db, strand,
+                         "SELECT number, key, incomplete FROM archive WHERE strand = ? "
+                         "ORDER BY number",
+                         take_archive);
     if (code == SQLITE_OK)
         code = take_rows(db, strand, "SELECT id, path FROM name WHERE strand = ? ORDER BY id",
                          take_name);
@@ -405,10 +407,9 @@ void hb_database_read(struct hb_database *database, struct hb_history_rows *rows
 
 static void forget_rows(sqlite3 *db, int64_t strand, bool itself, int *code)
 {
-    static const char *const each[] = {"DELETE FROM archive WHERE strand = ?",
-                                       "DELETE FROM name WHERE strand = ?",
-                                       "DELETE FROM span WHERE strand = ?",
-                                       "DELETE FROM strand WHERE id = ?"};
+    static const char *const each[] = {
+        "DELETE FROM archive WHERE strand = ?", "DELETE FROM name WHERE strand = ?",
+        "DELETE FROM span WHERE strand = ?", "DELETE FROM strand WHERE id = ?"};
     for (int i = 0; i < (itself ? 4 : 3) && *code == SQLITE_OK; i++) {
         sqlite3_stmt *statement = prepare(db, code, each[i], "");
         put(statement, code, "i", strand);
@@ -468,8 +469,8 @@ static void write_names(sqlite3 *db, struct hb_strand *strand, int64_t id, int *
     sqlite3_finalize(drop);
 }
 
-static void write_span(sqlite3_stmt *add, const struct hb_strand *strand, const struct hb_span *span,
-                       int64_t id, int *code)
+static void write_span(sqlite3_stmt *add, const struct hb_strand *strand,
+                       const struct hb_span *span, int64_t id, int *code)
 {
     const struct hb_history_content *content = &span->content;
     bool ends = span->last != HB_SPAN_GOES_ON;
@@ -512,9 +513,8 @@ static int64_t row_of(sqlite3 *db, const struct hb_history_rows *rows,
 {
     if (strand->row != 0)
         return strand->row;
-    sqlite3_stmt *add =
-        prepare(db, code, "INSERT INTO strand VALUES (NULL, ?, ?, ?, 0, 0)", "ttb", rows->place,
-                strand->home, rows->reader, sizeof rows->reader);
+    sqlite3_stmt *add = prepare(db, code, "INSERT INTO strand VALUES (NULL, ?, ?, ?, 0, 0)", "ttb",
+                                rows->place, strand->home, rows->reader, sizeof rows->reader);
     put(add, code, "");
     sqlite3_finalize(add);
     int64_t id = sqlite3_last_insert_rowid(db);
@@ -523,7 +523,7 @@ static int64_t row_of(sqlite3 *db, const struct hb_history_rows *rows,
 }
 
 static void write_strand(sqlite3 *db, const struct hb_history_rows *rows, struct hb_strand *strand,
-                        int *code)
+                         int *code)
 {
     uint64_t checksum = hb_strand_checksum(strand, rows->place);
     int64_t id = row_of(db, rows, strand, code);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file of the history (history.h): a database in the user's directory for state, "find.history",
- * 0600. Anybody may look at it; nobody else writes to it.
+ * The file of the history (history.h): a database in the user's directory for state,
+ * "find.history", 0600. Anybody may look at it; nobody else writes to it.
  *
  *   strand     the archives of a home in a place, as a preset, or nobody, calls it; what they were
  *             read with (reader.h); a checksum of all its rows

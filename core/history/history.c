@@ -9,7 +9,6 @@
 #include "history/database.h"
 #include "history/reader.h"
 #include <string.h>
-#include <time.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -102,9 +101,8 @@ void hb_history_content(const struct hb_archive *archive, const uint32_t *conten
                         struct hb_history_content *content)
 {
     const struct hb_catalog *catalog = &archive->catalog;
-    *content =
-        (struct hb_history_content){.mtime = hb_catalog_mtime_seconds(catalog, index),
-                                    .type = (uint8_t)catalog->members[index].type};
+    *content = (struct hb_history_content){.mtime = hb_catalog_mtime_seconds(catalog, index),
+                                           .type = (uint8_t)catalog->members[index].type};
     if (!hb_hard_links_is_file(catalog, contents, index, &content->bytes))
         return;
     size_t from = contents != NULL ? contents[index] : index;
@@ -145,10 +143,9 @@ bool hb_history_add(struct hb_history *history, const struct hb_history_archive 
         members[i].path = hb_catalog_path(catalog, i);
         hb_history_content(listed, contents, i, &members[i].content);
     }
-    struct hb_strand_archive *added =
-        hb_strand_add(strand_of(history, home_of(archive)), key,
-                     listed->has_trailer && hb_trailer_incomplete(&listed->trailer), members,
-                     catalog->count);
+    struct hb_strand_archive *added = hb_strand_add(
+        strand_of(history, home_of(archive)), key,
+        listed->has_trailer && hb_trailer_incomplete(&listed->trailer), members, catalog->count);
     if (added == NULL)
         return false;
     added->position = archive->position;

@@ -41,13 +41,14 @@ static void *grown(void *rows, size_t count, size_t *room, size_t each)
 void hb_strand_put_archive(struct hb_strand *strand, const struct hb_strand_archive *archive)
 {
     strand->archives = grown(strand->archives, strand->archive_count, &strand->archive_room,
-                            sizeof *strand->archives);
+                             sizeof *strand->archives);
     strand->archives[strand->archive_count++] = *archive;
 }
 
 void hb_strand_put_name(struct hb_strand *strand, const char *path, size_t bytes, uint32_t id)
 {
-    strand->names = grown(strand->names, strand->name_count, &strand->name_room, sizeof *strand->names);
+    strand->names =
+        grown(strand->names, strand->name_count, &strand->name_room, sizeof *strand->names);
     strand->names[strand->name_count++] = (struct hb_strand_name){
         .path = hb_copy_bytes(path, bytes), .id = id, .open = HB_NO_SPAN, .after = UINT32_MAX};
     strand->text_bytes += bytes + 1;
@@ -57,7 +58,8 @@ void hb_strand_put_name(struct hb_strand *strand, const char *path, size_t bytes
 
 void hb_strand_put_span(struct hb_strand *strand, const struct hb_span *span)
 {
-    strand->spans = grown(strand->spans, strand->span_count, &strand->span_room, sizeof *strand->spans);
+    strand->spans =
+        grown(strand->spans, strand->span_count, &strand->span_room, sizeof *strand->spans);
     strand->spans[strand->span_count] = *span;
     if (span->last == HB_SPAN_GOES_ON) {
         strand->names[span->name].open = (uint32_t)strand->span_count;
@@ -67,7 +69,7 @@ void hb_strand_put_span(struct hb_strand *strand, const struct hb_span *span)
 }
 
 struct hb_strand_archive *hb_strand_find(const struct hb_strand *strand,
-                                       const unsigned char key[HB_HISTORY_KEY])
+                                         const unsigned char key[HB_HISTORY_KEY])
 {
     for (size_t i = strand->archive_count; i-- > 0;)
         if (memcmp(strand->archives[i].key, key, HB_HISTORY_KEY) == 0)
@@ -154,8 +156,8 @@ static void end_others(struct hb_strand *strand, uint32_t number)
 }
 
 struct hb_strand_archive *hb_strand_add(struct hb_strand *strand,
-                                      const unsigned char key[HB_HISTORY_KEY], bool incomplete,
-                                      const struct hb_history_member *members, size_t count)
+                                        const unsigned char key[HB_HISTORY_KEY], bool incomplete,
+                                        const struct hb_history_member *members, size_t count)
 {
     uint32_t number = strand->next;
     if (count > MOST_MEMBERS || strand->span_count + count > MOST_SPANS ||
@@ -174,10 +176,10 @@ struct hb_strand_archive *hb_strand_add(struct hb_strand *strand,
         if (open != HB_NO_SPAN)
             end_span(strand, open, number - 1);
         hb_strand_put_span(strand, &(struct hb_span){.content = members[i].content,
-                                                   .name = names[i],
-                                                   .first = number,
-                                                   .last = HB_SPAN_GOES_ON,
-                                                   .changed = true});
+                                                     .name = names[i],
+                                                     .first = number,
+                                                     .last = HB_SPAN_GOES_ON,
+                                                     .changed = true});
     }
     if (strand->open_count != count)
         end_others(strand, number);
@@ -245,11 +247,11 @@ static bool is_wanted(const struct hb_strand *strand, const struct hb_strand_vis
     unsigned shift = directory ? 2 : 0;
     uint8_t *answer = &answers[span->name];
     if ((*answer >> shift & 3) == 0)
-        *answer |= (uint8_t)((visitor->wanted(visitor->self, strand->names[span->name].path,
-                                              directory)
-                                  ? 2
-                                  : 1)
-                             << shift);
+        *answer |=
+            (uint8_t)((visitor->wanted(visitor->self, strand->names[span->name].path, directory)
+                           ? 2
+                           : 1)
+                      << shift);
     return (*answer >> shift & 3) == 2;
 }
 
@@ -259,12 +261,13 @@ static void tell(const struct hb_strand *strand, const struct hb_strand_visitor 
                  size_t count)
 {
     size_t at = first_from(strand, there, count, span->first);
-    size_t end = span->last == HB_SPAN_GOES_ON ? count
-                                               : first_from(strand, there, count, span->last + 1);
+    size_t end =
+        span->last == HB_SPAN_GOES_ON ? count : first_from(strand, there, count, span->last + 1);
     while (at < end) {
         size_t last = ends[at] < end ? ends[at] : end - 1;
         visitor->piece(visitor->self, strand->names[span->name].path, &span->content,
-                       strand->archives[there[last]].position, strand->archives[there[at]].position);
+                       strand->archives[there[last]].position,
+                       strand->archives[there[at]].position);
         at = last + 1;
     }
 }
@@ -321,10 +324,12 @@ uint64_t hb_strand_checksum(struct hb_strand *strand, const char *text)
     for (size_t i = 0; i < strand->span_count; i++) {
         const struct hb_span *span = &strand->spans[i];
         const struct hb_history_content *content = &span->content;
-        const uint64_t numbers[] = {
-            strand->names[span->name].id, (uint64_t)span->first << 32 | span->last,
-            content->bytes,              content->hash,
-            (uint64_t)content->mtime,    (uint64_t)content->type << 1 | content->hashed};
+        const uint64_t numbers[] = {strand->names[span->name].id,
+                                    (uint64_t)span->first << 32 | span->last,
+                                    content->bytes,
+                                    content->hash,
+                                    (uint64_t)content->mtime,
+                                    (uint64_t)content->type << 1 | content->hashed};
         if (!span->gone)
             sum += sum_of(SPAN, numbers, sizeof numbers);
     }

@@ -91,15 +91,15 @@ void hb_strand_put_name(struct hb_strand *strand, const char *path, size_t bytes
 void hb_strand_put_span(struct hb_strand *strand, const struct hb_span *span);
 
 struct hb_strand_archive *hb_strand_find(const struct hb_strand *strand,
-                                       const unsigned char key[HB_HISTORY_KEY]);
+                                         const unsigned char key[HB_HISTORY_KEY]);
 
 /*
  * Another archive. NULL: it is not kept, because it has a name twice, or is too large; nothing is
  * changed then.
  */
 struct hb_strand_archive *hb_strand_add(struct hb_strand *strand,
-                                      const unsigned char key[HB_HISTORY_KEY], bool incomplete,
-                                      const struct hb_history_member *members, size_t count);
+                                        const unsigned char key[HB_HISTORY_KEY], bool incomplete,
+                                        const struct hb_history_member *members, size_t count);
 
 /* What is only of archives without a position goes. True: there is some. */
 bool hb_strand_forget(struct hb_strand *strand);

@@ -188,6 +188,7 @@ int main(void)
         TEST(test_what_is_no_key),
         TEST(test_not_in_another_users_directory),
         cmocka_unit_test(test_names_of_keys),
+        cmocka_unit_test(test_names_of_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
