@@ -87,8 +87,8 @@ static bool is_own(struct walk *walk, const char *path, const struct stat *statu
     const struct hb_state_key *key = &walk->key;
     return hb_home_id_is_name(hb_base_name(path)) ||
            (key->exists && key->device == status->st_dev && key->inode == status->st_ino) ||
-           hb_state_key_is_at(walk->run->home.path, path) ||
-           hb_state_history_is_at(walk->run->home.path, path) || leads_to_key(walk, status);
+           hb_state_history_is_at(walk->run->home.path, path) ||
+           hb_state_key_is_at(walk->run->home.path, path) || leads_to_key(walk, status);
 }
 
 /* Is it there, and claimed by that plugin? */

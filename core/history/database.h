@@ -4,7 +4,7 @@
  * "find.history", 0600. Anybody may look at it; nobody else writes to it.
  *
  *   strand     the archives of a home in a place, as a preset, or nobody, calls it; what they were
- *             read with (reader.h); a checksum of all its rows
+ *             read with (read_with.h); a checksum of all its rows
  *   archive   which (history.h: key), by numbers in a strand
  *   name      of members
  *   span      a name, from the first to the last archive (NULL: it goes on) that has it with this

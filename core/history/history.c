@@ -7,7 +7,7 @@
 #include "archive/receipts.h"
 #include "base/memory.h"
 #include "history/database.h"
-#include "history/reader.h"
+#include "history/read_with.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>

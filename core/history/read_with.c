@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history/reader.h"
+#include "history/read_with.h"
 
 #include "archive/fingerprint.h"
 #include "base/memory.h"
