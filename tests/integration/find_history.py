@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -253,24 +254,53 @@ class History(Base, fault.FaultCase):
 
 
 class Trouble(Base, fault.FaultCase):
-    """With the file, or with who else wants it."""
+    """With the file, or with who else wants it. Archives are old enough once, for all of these tests."""
 
     config = hb.GENERIC
+    shared = None
 
     def setUp(self):
         super().setUp()
-        self.home = self.dir / "home"
-        self.home.mkdir()
         self.set_up()
-        self.nights()
+        if self.shared is None:
+            top = pathlib.Path(tempfile.mkdtemp(prefix="hbcore-test-", dir=hb.scratch()))
+            self.addClassCleanup(shutil.rmtree, top)
+            self.use(top)
+            self.home.mkdir()
+            self.nights()
+            shutil.copytree(self.user / "state", top / "state")
+            type(self).shared = top
+        else:
+            self.use(self.shared)
+            shutil.copytree(self.shared / "state", self.user / "state")
+        self.fill()
+
+    def use(self, top):
+        self.home, self.kept = top / "home", top / "kept"
+
+    def fill(self):
+        self.state.unlink(missing_ok=True)
         self.truth = self.without("*", "mine")
         self.assertEqual(self.ask("*", "mine"), self.truth)
         self.good = self.state.read_bytes()
+
+    def one_more(self):
+        """Archives of this test's own; what is in `good` lacks the last one."""
+        self.use(self.dir)
+        self.home.mkdir()
+        self.nights()
+        self.fill()
+        hb.write(self.home / "sub/often", b"one more")
+        self.nightly()
+        self.old_enough()
+        self.truth = self.without("*", "mine")
 
     def put(self, data):
         for name in os.listdir(self.state.parent):
             if name.startswith("find.history"):
                 (self.state.parent / name).unlink()
+        if data is None:
+            return
         self.state.write_bytes(data)
         self.state.chmod(0o600)
 
@@ -376,39 +406,39 @@ class Trouble(Base, fault.FaultCase):
         self.assertEqual(self.state.read_bytes(), self.good)
 
     def test_not_to_be_read_or_written(self):
+        self.one_more()
         whose = self.somebody_else(self.dir)
-        self.truth = self.ask("*", "mine", **whose)
-        self.good = self.state.read_bytes()
-        made = self.nightly()
-        self.old_enough()
+        self.truth = self.without("*", "mine", **whose)
         if whose:
-            os.chown(made, hb.NOBODY, hb.NOBODY)
+            os.chown(self.dir / "other-state", hb.NOBODY, hb.NOBODY)
         folder = self.state.parent
         for path, mode in ((self.state, 0o000), (self.state, 0o400), (folder, 0o500), (folder, 0o000)):
             before = path.stat().st_mode
             path.chmod(mode)
             shown = self.ask("*", "mine", **whose)
             path.chmod(before)
-            self.assertEqual(shown, self.without("*", "mine"), (path, mode))
+            self.assertEqual(shown, self.truth, (path, mode))
             self.assertEqual(self.state.read_bytes(), self.good)
+        self.assertEqual(self.ask("*", "mine", **whose), self.truth)
+        self.assertNotEqual(self.state.read_bytes(), self.good)
 
     def test_locked(self):
         """Nobody waits longer than a moment, whoever holds it, and however."""
+        self.one_more()
         for lock in ("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"):
+            self.put(self.good)
             holder = sqlite3.connect(self.state, isolation_level=None)
             holder.execute(lock)
-            hb.write(self.home / "sub/often", lock.encode())
-            self.nightly()
-            self.old_enough()
             begun = time.monotonic()
             shown = self.ask("*", "mine")
             took = time.monotonic() - begun
             holder.execute("ROLLBACK")
             holder.close()
-            truth = self.without("*", "mine")
-            self.assertEqual(shown, truth)
+            self.assertEqual(shown, self.truth)
             self.assertLess(took, 20)
-            self.assertEqual(self.ask("*", "mine"), truth)
+            self.assertEqual(self.state.read_bytes(), self.good)
+            self.assertEqual(self.ask("*", "mine"), self.truth)
+            self.assertEqual(self.stored(), 5)
 
     def test_two_at_a_time(self):
         for _ in range(4):
@@ -424,21 +454,17 @@ class Trouble(Base, fault.FaultCase):
 
     def test_killed_while_it_is_written(self):
         """At any write, sync or removal of it: what is left is right, or made anew."""
-        self.state.unlink()
-        points = self.find_faulted().count
-        self.assertGreater(points, 10)
-        for start in (b"", self.good):
-            for at in fault.some(range(1, points + 1), 12):
-                self.put(start) if start else self.state.unlink(missing_ok=True)
-                if start:
-                    hb.write(self.home / "sub/often", f"killed at {at}".encode())
-                    self.nightly()
-                    self.old_enough()
-                self.find_faulted(at=at, kill=True, expect=None)
-                self.assertEqual(self.ask("*", "mine"), self.without("*", "mine"), at)
+        self.one_more()
+        for start in (None, self.good):
+            self.put(start)
+            points = self.find_faulted().count
+            self.assertGreater(points, 10)
+            for at in fault.some(range(1, points + 1), 14):
+                self.put(start)
+                self.assertNotEqual(self.find_faulted(at=at, kill=True, expect=None).returncode, 0, at)
+                self.assertEqual(self.ask("*", "mine"), self.truth, (start is None, at))
                 self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)])
-            if not start:
-                self.assertEqual(self.stored(), 4)
+                self.assertEqual(self.stored(), 5)
 
     def test_each_write_fails(self):
         self.state.unlink()
