@@ -219,7 +219,8 @@ static int look_through(struct find *find, const struct hb_looked *looked)
         status = look_into(find, history, &unknown[count]);
     if (history != NULL) {
         hb_history_keep(history, status == HB_OK && rows > 0);
-        hb_history_each(history, &visitor);
+        if (status == HB_OK)
+            hb_history_each(history, &visitor);
     }
     hb_history_close(history);
     return status;

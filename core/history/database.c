@@ -583,6 +583,14 @@ static void was_written(sqlite3 *db, struct hb_history_rows *rows)
     rows->stale_count = 0;
 }
 
+/* Of places that nobody asks for any more, say; else it is the disk that is full. */
+static bool is_full(sqlite3 *db)
+{
+    int code;
+    int64_t pages = ask(db, "PRAGMA page_count", &code);
+    return code == SQLITE_OK && pages > MOST_BYTES / PAGE_BYTES / 2;
+}
+
 static void try_to_write(struct hb_database *database, struct hb_history_rows *rows)
 {
     int code, ended;
@@ -598,7 +606,8 @@ static void try_to_write(struct hb_database *database, struct hb_history_rows *r
         return;
     }
     run(db, "ROLLBACK", &ended);
-    database->state = judge(code) == HB_DATABASE_WRONG ? HB_DATABASE_WRONG : HB_DATABASE_UNUSABLE;
+    bool wrong = judge(code) == HB_DATABASE_WRONG || ((code & 0xff) == SQLITE_FULL && is_full(db));
+    database->state = wrong ? HB_DATABASE_WRONG : HB_DATABASE_UNUSABLE;
     hb_database_close(database);
 }
 

@@ -18,7 +18,7 @@ enum { AT_ONCE = 64 };
 struct hb_history {
     struct hb_database database;
     struct hb_history_rows rows;
-    bool names;
+    bool names, of_all_homes;
     struct timespec opened;
     size_t waiting; /* archives that are not written yet */
 };
@@ -31,6 +31,7 @@ struct hb_history *hb_history_open(const struct hb_history_request *request)
     struct hb_history *history = hb_alloc(sizeof *history);
     const char *preset = request->preset == NULL ? "" : request->preset;
     history->names = request->names;
+    history->of_all_homes = request->preset == NULL;
     clock_gettime(CLOCK_REALTIME, &history->opened);
     history->rows.place = hb_text("%s\n%s", preset, request->directory);
     memcpy(history->rows.reader, reader, sizeof reader);
@@ -57,7 +58,7 @@ static bool key_of(const struct hb_history_archive *archive, unsigned char key[H
 {
     char receipt[HB_RECEIPT_KEY_BYTES];
     unsigned char hash[HB_FACTS_HASH];
-    if (archive->file == NULL && (archive->version == NULL || *archive->version == '\0'))
+    if (archive->version == NULL || *archive->version == '\0')
         return false;
     hb_receipt_key_of(archive->file, archive->version, archive->origin, receipt);
     HB_AUTO_FREE char *text = hb_text("%s %s", receipt, archive->name);
@@ -134,7 +135,8 @@ bool hb_history_add(struct hb_history *history, const struct hb_history_archive 
 {
     unsigned char key[HB_HISTORY_KEY];
     const struct hb_catalog *catalog = &listed->catalog;
-    if (archive->version == NULL || !may_keep(history, archive, listed) || !key_of(archive, key))
+    if (catalog->count > HB_STRAND_MOST_MEMBERS || catalog->text_bytes > HB_STRAND_MOST_TEXT ||
+        !key_of(archive, key) || !may_keep(history, archive, listed))
         return false;
     HB_AUTO_FREE uint32_t *contents = hb_hard_links_find(catalog);
     HB_AUTO_FREE struct hb_history_member *members =
@@ -160,7 +162,7 @@ void hb_history_keep(struct hb_history *history, bool all)
     bool changed = rows->stale_count > 0;
     history->waiting = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        if (all)
+        if (all && (history->of_all_homes || hb_strand_is_there(rows->strands[i])))
             hb_strand_forget(rows->strands[i]);
         changed |= rows->strands[i]->changed;
     }

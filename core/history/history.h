@@ -27,7 +27,7 @@ struct hb_history;
 /* Where, and for whom. */
 struct hb_history_request {
     const struct hb_run *run;
-    const char *preset;    /* or NULL */
+    const char *preset;    /* or NULL: then archives of all homes are told */
     const char *directory; /* canonical; or a URL */
     bool names;            /* of sealed archives may be kept */
 };

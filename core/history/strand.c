@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Larger ones are read each time: all of a strand is held in memory. */
-enum { MOST_MEMBERS = 200000, MOST_SPANS = 600000, MOST_TEXT = 16 << 20 };
+enum { MOST_SPANS = 600000 };
 
 struct hb_strand *hb_strand_new(const char *home)
 {
@@ -68,12 +67,17 @@ void hb_strand_put_span(struct hb_strand *strand, const struct hb_span *span)
     strand->span_count++;
 }
 
-struct hb_strand_archive *hb_strand_find(const struct hb_strand *strand,
+struct hb_strand_archive *hb_strand_find(struct hb_strand *strand,
                                          const unsigned char key[HB_HISTORY_KEY])
 {
-    for (size_t i = strand->archive_count; i-- > 0;)
-        if (memcmp(strand->archives[i].key, key, HB_HISTORY_KEY) == 0)
-            return &strand->archives[i];
+    size_t count = strand->archive_count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (strand->found + 2 * count - 1 - i) % count;
+        if (memcmp(strand->archives[at].key, key, HB_HISTORY_KEY) == 0) {
+            strand->found = at;
+            return &strand->archives[at];
+        }
+    }
     return NULL;
 }
 
@@ -160,8 +164,8 @@ struct hb_strand_archive *hb_strand_add(struct hb_strand *strand,
                                         const struct hb_history_member *members, size_t count)
 {
     uint32_t number = strand->next;
-    if (count > MOST_MEMBERS || strand->span_count + count > MOST_SPANS ||
-        strand->text_bytes > MOST_TEXT || number >= HB_SPAN_GOES_ON - 1)
+    if (count > HB_STRAND_MOST_MEMBERS || strand->span_count + count > MOST_SPANS ||
+        strand->text_bytes > HB_STRAND_MOST_TEXT || number >= HB_SPAN_GOES_ON - 1)
         return NULL;
     HB_AUTO_FREE uint32_t *names = hb_resize(NULL, count + 1, sizeof *names);
     make_table(strand);
@@ -216,6 +220,14 @@ static uint32_t *those_there(const struct hb_strand *strand, size_t *count)
         if (strand->archives[i].position != SIZE_MAX)
             there[(*count)++] = (uint32_t)i;
     return there;
+}
+
+bool hb_strand_is_there(const struct hb_strand *strand)
+{
+    for (size_t i = 0; i < strand->archive_count; i++)
+        if (strand->archives[i].position != SIZE_MAX)
+            return true;
+    return false;
 }
 
 bool hb_strand_forget(struct hb_strand *strand)

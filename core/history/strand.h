@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 enum { HB_HISTORY_KEY = 16 };
+/* Larger archives are read each time: all of a strand is held in memory. */
+enum { HB_STRAND_MOST_MEMBERS = 200000, HB_STRAND_MOST_TEXT = 16 << 20 };
 #define HB_SPAN_GOES_ON UINT32_MAX
 #define HB_NO_SPAN      UINT32_MAX
 
@@ -75,6 +77,7 @@ struct hb_strand {
     size_t archive_room, name_room, span_room;
     size_t open_count;
     uint32_t next, next_name;
+    size_t found; /* the archive that was asked for last; the next one mostly stands before it */
     uint64_t text_bytes;
     uint64_t stored;            /* the checksum that the file has */
     struct hb_path_table table; /* of names; made when it is needed */
@@ -90,7 +93,7 @@ void hb_strand_put_archive(struct hb_strand *strand, const struct hb_strand_arch
 void hb_strand_put_name(struct hb_strand *strand, const char *path, size_t bytes, uint32_t id);
 void hb_strand_put_span(struct hb_strand *strand, const struct hb_span *span);
 
-struct hb_strand_archive *hb_strand_find(const struct hb_strand *strand,
+struct hb_strand_archive *hb_strand_find(struct hb_strand *strand,
                                          const unsigned char key[HB_HISTORY_KEY]);
 
 /*
@@ -101,6 +104,8 @@ struct hb_strand_archive *hb_strand_add(struct hb_strand *strand,
                                         const unsigned char key[HB_HISTORY_KEY], bool incomplete,
                                         const struct hb_history_member *members, size_t count);
 
+/* Has one of them a position? */
+bool hb_strand_is_there(const struct hb_strand *strand);
 /* What is only of archives without a position goes. True: there is some. */
 bool hb_strand_forget(struct hb_strand *strand);
 

@@ -251,6 +251,11 @@ class History(Base, fault.FaultCase):
             for words in (("*", "mine"), ("*", f"{self.kept}/"), ("same", "mine", f"{self.kept}/")):
                 self.assertEqual(self.ask(*words), self.without(*words), words)
                 self.assertEqual(self.ask(*words, home=theirs), self.without(*words, home=theirs), words)
+        self.assertEqual(self.rows("SELECT count(*) FROM strand"), [(4,)])  # each home's in the preset, and all in the directory
+        before = self.state.read_bytes()
+        self.ask("*", "mine")
+        self.ask("*", "mine", home=theirs)
+        self.assertEqual(self.state.read_bytes(), before)
 
 
 class Trouble(Base, fault.FaultCase):
@@ -304,9 +309,9 @@ class Trouble(Base, fault.FaultCase):
         self.state.write_bytes(data)
         self.state.chmod(0o600)
 
-    def assert_made_anew(self, about=None):
+    def assert_made_anew(self, about=None, count=4):
         self.assertEqual(self.ask("*", "mine"), self.truth, about)
-        self.assertEqual(self.stored(), 4, about)
+        self.assertEqual(self.stored(), count, about)
         self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)], about)
 
     def test_lost_cut_or_nonsense(self):
@@ -363,6 +368,23 @@ class Trouble(Base, fault.FaultCase):
                 database.execute(change)
             database.close()
             self.assert_made_anew(change)
+
+    def test_one_that_is_full_is_made_anew(self):
+        """Of what nobody asks for any more."""
+        self.one_more()
+        for number in range(400):
+            hb.write(self.home / f"another/{number}-{'x' * 50}")
+        self.nightly()
+        self.old_enough()
+        self.truth = self.without("*", "mine")
+        with sqlite3.connect(self.state) as database:
+            database.execute("UPDATE strand SET place = 'elsewhere'")
+            database.execute("CREATE TABLE filler (data BLOB)")
+            room = (64 << 20) - self.state.stat().st_size
+            database.execute("INSERT INTO filler VALUES (zeroblob(?))", (room,))
+        database.close()
+        self.assert_made_anew(count=6)
+        self.assertLess(self.state.stat().st_size, 1 << 20)
 
     def test_what_is_not_its_own_is_left_alone(self):
         elsewhere = self.dir / "elsewhere"
