@@ -255,7 +255,7 @@ class History(Base, fault.FaultCase):
         before = self.state.read_bytes()
         self.ask("*", "mine")
         self.ask("*", "mine", home=theirs)
-        self.assertEqual(self.state.read_bytes(), before)
+        self.assertTrue(self.state.read_bytes() == before)
 
 
 class Trouble(Base, fault.FaultCase):
@@ -355,10 +355,11 @@ class Trouble(Base, fault.FaultCase):
     def test_a_later_version_is_left_alone(self):
         with sqlite3.connect(self.state) as database:
             database.execute("PRAGMA user_version = 2")
+            database.execute("UPDATE span SET bytes = bytes + 1")  # whatever that means there
         database.close()
         later = self.state.read_bytes()
         self.assertEqual(self.ask("*", "mine"), self.truth)
-        self.assertEqual(self.state.read_bytes(), later)
+        self.assertTrue(self.state.read_bytes() == later)
 
     def test_other_tables_are_made_anew(self):
         for change in ("DROP TABLE span", "ALTER TABLE span RENAME COLUMN bytes TO size", "PRAGMA application_id = 7",
@@ -411,7 +412,7 @@ class Trouble(Base, fault.FaultCase):
             self.assertEqual(self.ask("*", "mine"), self.truth, make)
             now = self.state.lstat()
             self.assertEqual((now.st_ino, now.st_size, now.st_mtime_ns), (before.st_ino, before.st_size, before.st_mtime_ns))
-        self.assertEqual(elsewhere.read_bytes(), self.good)
+        self.assertTrue(elsewhere.read_bytes() == self.good)
         self.assertFalse((self.dir / "nowhere").exists())
 
     def test_another_users(self):
@@ -421,15 +422,17 @@ class Trouble(Base, fault.FaultCase):
             self.put(made)
             os.chown(self.state, hb.NOBODY, hb.NOBODY)
             self.assertEqual(self.ask("*", "mine"), self.truth)
-            self.assertEqual((self.state.read_bytes(), self.state.stat().st_uid), (made, hb.NOBODY))
+            self.assertTrue(self.state.read_bytes() == made)
+            self.assertEqual(self.state.stat().st_uid, hb.NOBODY)
         self.put(self.good)
         os.chown(self.state.parent, hb.NOBODY, hb.NOBODY)
         self.ask("*", "mine")
-        self.assertEqual(self.state.read_bytes(), self.good)
+        self.assertTrue(self.state.read_bytes() == self.good)
 
     def test_not_to_be_read_or_written(self):
         self.one_more()
         whose = self.somebody_else(self.dir)
+        self.old_enough()
         self.truth = self.without("*", "mine", **whose)
         if whose:
             os.chown(self.dir / "other-state", hb.NOBODY, hb.NOBODY)
@@ -440,9 +443,9 @@ class Trouble(Base, fault.FaultCase):
             shown = self.ask("*", "mine", **whose)
             path.chmod(before)
             self.assertEqual(shown, self.truth, (path, mode))
-            self.assertEqual(self.state.read_bytes(), self.good)
+            self.assertTrue(self.state.read_bytes() == self.good)
         self.assertEqual(self.ask("*", "mine", **whose), self.truth)
-        self.assertNotEqual(self.state.read_bytes(), self.good)
+        self.assertFalse(self.state.read_bytes() == self.good)
 
     def test_locked(self):
         """Nobody waits longer than a moment, whoever holds it, and however."""
@@ -458,7 +461,7 @@ class Trouble(Base, fault.FaultCase):
             holder.close()
             self.assertEqual(shown, self.truth)
             self.assertLess(took, 20)
-            self.assertEqual(self.state.read_bytes(), self.good)
+            self.assertTrue(self.state.read_bytes() == self.good)
             self.assertEqual(self.ask("*", "mine"), self.truth)
             self.assertEqual(self.stored(), 5)
 
