@@ -17,19 +17,7 @@
 #ifndef HB_HISTORY_DATABASE_H
 #define HB_HISTORY_DATABASE_H
 
-#include "history/strand.h"
-
-enum { HB_READER_BYTES = 32 };
-
-/* What is asked for, and what is there of it. */
-struct hb_history_rows {
-    char *place;
-    unsigned char reader[HB_READER_BYTES];
-    struct hb_strand **strands;
-    size_t count;
-    int64_t *stale; /* strands of that place that were read with something else: they go */
-    size_t stale_count;
-};
+#include "history/database_rows.h"
 
 enum hb_database_state {
     HB_DATABASE_NONE,    /* there is none, or an empty one */
@@ -55,7 +43,5 @@ void hb_database_read(struct hb_database *database, struct hb_history_rows *rows
  * read.
  */
 void hb_database_write(struct hb_database *database, struct hb_history_rows *rows);
-
-void hb_history_rows_clear(struct hb_history_rows *rows);
 
 #endif
