@@ -11,6 +11,7 @@
 #include "base/patterns.h"
 #include "commands.h"
 #include "complain.h"
+#include "history/history.h"
 #include "session.h"
 #include "summary.h"
 #include <inttypes.h>
@@ -18,17 +19,15 @@
 #include <string.h>
 #include <time.h>
 
-/* A member that was asked for, in one archive. */
+/* A member that was asked for, in one archive or in several, one behind the other. */
 struct sighting {
-    char *path; /* owned by the first of its name in `sightings`, once they are sorted; before, each
-                 */
-    size_t place, archive; /* `archive`: in `seen`, the newest first */
-    uint64_t bytes, hash;
-    int64_t mtime;
-    uint8_t type;
-    bool hashed;
+    char *path;
+    size_t place, number;  /* of the place, and of the sighting in it */
+    size_t newest, oldest; /* in `seen`, where the newest comes first */
+    struct hb_history_content content;
 };
 
+/* An archive of a place. One that cannot be read has its place in the row, too. */
 struct seen {
     char *path;
     int64_t started;
@@ -39,8 +38,8 @@ struct find {
     struct hb_patterns *patterns;
     struct sighting *sightings;
     size_t count, room;
-    struct seen *seen; /* archives that were read */
-    size_t seen_count;
+    struct seen *seen;
+    size_t seen_count, read_count;
     size_t place;
     uint64_t found, others;
     bool unread;
@@ -48,71 +47,182 @@ struct find {
 
 /* ---- one archive --------------------------------------------------------------------------- */
 
-static void add(struct find *find, const struct hb_archive *archive, const uint32_t *contents,
-                size_t index)
+static void add(struct find *find, const char *path, const struct hb_history_content *content,
+                size_t newest, size_t oldest)
 {
-    const struct hb_catalog *catalog = &archive->catalog;
-    struct sighting new = {.path = hb_copy_text(hb_catalog_path(catalog, index)),
-                           .place = find->place,
-                           .archive = find->seen_count - 1,
-                           .mtime = hb_catalog_mtime_seconds(catalog, index),
-                           .type = (uint8_t)catalog->members[index].type};
-    if (hb_hard_links_is_file(catalog, contents, index, &new.bytes)) {
-        size_t content = contents != NULL ? contents[index] : index;
-        new.hashed = archive->has_trailer && !archive->later_trailer &&hb_trailer_content(
-                                                 &archive->trailer, content, &new.hash);
-        new.type = HB_TYPE_FILE;
-    }
     if (find->count == find->room) {
         find->room = find->room * 2 + 64;
         find->sightings = hb_resize(find->sightings, find->room, sizeof *find->sightings);
     }
-    find->sightings[find->count++] = new;
+    find->sightings[find->count] = (struct sighting){.path = hb_copy_text(path),
+                                                     .place = find->place,
+                                                     .number = find->count,
+                                                     .newest = newest,
+                                                     .oldest = oldest,
+                                                     .content = *content};
+    find->count++;
 }
 
-static void search(struct find *find, const struct hb_archive *archive)
+static bool is_wanted(void *self, const char *path, bool directory)
+{
+    struct find *find = self;
+    return hb_patterns_include(find->patterns, path, strlen(path), directory);
+}
+
+static void on_piece(void *self, const char *path, const struct hb_history_content *content,
+                     size_t newest, size_t oldest)
+{
+    add(self, path, content, newest, oldest);
+}
+
+static void search(struct find *find, const struct hb_archive *archive, size_t position)
 {
     const struct hb_catalog *catalog = &archive->catalog;
     uint32_t *contents = hb_hard_links_find(catalog);
     for (size_t i = 0; i < catalog->count; i++) {
         const char *path = hb_catalog_path(catalog, i);
-        if (hb_patterns_include(find->patterns, path, strlen(path),
-                                catalog->members[i].type == HB_TYPE_DIRECTORY))
-            add(find, archive, contents, i);
+        struct hb_history_content content;
+        if (!is_wanted(find, path, catalog->members[i].type == HB_TYPE_DIRECTORY))
+            continue;
+        hb_history_content(archive, contents, i, &content);
+        add(find, path, &content, position, position);
     }
     free(contents);
 }
 
-/* What cannot be read is told: it never means that the file is not in it. */
-static int look_into(struct find *find, const struct hb_looked *looked, size_t number)
+static void was_read(struct find *find, size_t position, bool incomplete)
 {
-    const struct hb_preset_archive *row = &looked->archives->rows[number];
+    find->read_count++;
+    if (incomplete)
+        hb_report_add(&find->session->run.report, HB_FOUND_NOTE, "",
+                      "%s is incomplete: `hbcore list` says what was not stored",
+                      find->seen[position].path);
+}
+
+/* Kept where nothing was told of it on the way, for that would not be told again. */
+static int look_into(struct find *find, struct hb_history *history,
+                     const struct hb_history_archive *which)
+{
+    struct hb_report *report = &find->session->run.report;
     struct hb_archive archive = {.fd = -1};
     struct hb_error error = {0};
-    char *path = hb_preset_archive_path(looked->archives, number);
+    const char *path = find->seen[which->position].path;
+    size_t told = report->count;
     int status = hb_archive_open(&find->session->run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_list(&archive, &error);
     if (status == HB_OK) {
-        find->seen = hb_resize(find->seen, find->seen_count + 1, sizeof *find->seen);
-        find->seen[find->seen_count++] =
-            (struct seen){.path = path, .started = hb_archive_facts(row).started};
-        if (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
-            hb_report_add(&find->session->run.report, HB_FOUND_NOTE, "",
-                          "%s is incomplete: `hbcore list` says what was not stored", path);
-        search(find, &archive);
+        bool kept =
+            history != NULL && report->count == told && hb_history_add(history, which, &archive);
+        was_read(find, which->position,
+                 archive.has_trailer && hb_trailer_incomplete(&archive.trailer));
+        if (!kept)
+            search(find, &archive, which->position);
     } else if (status != HB_STATUS_CANCELLED) {
         find->unread = true;
-        hb_report_add(&find->session->run.report, HB_FOUND_DOUBTFUL, "",
+        hb_report_add(report, HB_FOUND_DOUBTFUL, "",
                       "%s cannot be read, so nobody can tell what is in it: %s", path,
                       hb_error_why(&error));
         status = HB_OK;
-        free(path);
     } else {
         find->session->error = error;
-        free(path);
     }
     hb_archive_close(&archive);
+    return status;
+}
+
+/* ---- one place ----------------------------------------------------------------------------- */
+
+static struct hb_history *open_history(const struct find *find, const struct hb_looked *looked)
+{
+    const struct hb_config *config = find->session->config;
+    struct hb_history_request request = {.run = &find->session->run,
+                                         .preset = looked->preset,
+                                         .directory = looked->archives->directory};
+    HB_AUTO_FREE char *section = hb_text("preset:%s", looked->preset == NULL ? "" : looked->preset);
+    if (looked->preset != NULL)
+        request.names = hb_config_preset(hb_config_section(config, section))->history_names;
+    return request.directory == NULL ? NULL : hb_history_open(&request);
+}
+
+static struct hb_history_archive archive_of(const struct hb_looked *looked, size_t row,
+                                            size_t position)
+{
+    const struct hb_preset_archives *archives = looked->archives;
+    const struct hb_preset_archive *listed = &archives->rows[row];
+    return (struct hb_history_archive){
+        .name = listed->kept.name,
+        .file = archives->store == &archives->local.store ? &listed->status : NULL,
+        .version = listed->version,
+        .origin = listed->has_origin ? &listed->origin : NULL,
+        .position = position};
+}
+
+/*
+ * Of one that does not say when it was made, or cannot be read, nobody knows that: the list has it
+ * behind all others. By its name it stands between two that may have the same file; if it cannot be
+ * read, nobody knows whether that was there all the time.
+ */
+static bool is_lost(const struct hb_preset_archive *row)
+{
+    return !row->has_origin;
+}
+
+/* The rows, with those in their places. Caller frees. */
+static size_t *order_of(const struct hb_preset_archives *archives)
+{
+    size_t *order = hb_resize(NULL, archives->count + 1, sizeof *order), count = 0;
+    for (int lost = 0; lost < 2; lost++)
+        for (size_t i = 0; i < archives->count; i++) {
+            const struct hb_archive_name *name = &archives->rows[i].kept.when.name;
+            size_t at = lost == 1 && *name->stamp != '\0' ? 0 : count;
+            if (is_lost(&archives->rows[i]) != (lost == 1))
+                continue;
+            while (at < count &&
+                   hb_archive_name_compare(name, &archives->rows[order[at]].kept.when.name) < 0)
+                at++;
+            memmove(&order[at + 1], &order[at], (count++ - at) * sizeof *order);
+            order[at] = i;
+        }
+    return order;
+}
+
+/* What the history does not know is read, the oldest first, as the archives came. */
+static int look_through(struct find *find, const struct hb_looked *looked)
+{
+    const struct hb_strand_visitor visitor = {.self = find, .wanted = is_wanted, .piece = on_piece};
+    struct hb_history *history = open_history(find, looked);
+    const size_t rows = looked->archives->count;
+    HB_AUTO_FREE struct hb_history_archive *unknown = hb_resize(NULL, rows + 1, sizeof *unknown);
+    HB_AUTO_FREE size_t *order = order_of(looked->archives);
+    size_t count = 0;
+    int status = HB_OK;
+    for (size_t next = 0; next < rows; next++) {
+        const size_t i = order[next];
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        bool incomplete;
+        if (looked->preset != NULL && row->kept.whose == HB_HOME_OTHERS) {
+            find->others++;
+            continue;
+        }
+        find->seen = hb_resize(find->seen, find->seen_count + 1, sizeof *find->seen);
+        find->seen[find->seen_count] =
+            (struct seen){.path = hb_preset_archive_path(looked->archives, i),
+                          .started = hb_archive_facts(row).started};
+        unknown[count] = archive_of(looked, i, find->seen_count++);
+        if (history != NULL && hb_history_knows(history, &unknown[count], &incomplete))
+            was_read(find, unknown[count].position, incomplete);
+        else
+            count++;
+    }
+    while (count-- > 0 && status == HB_OK)
+        status = look_into(find, history, &unknown[count]);
+    if (history != NULL) {
+        hb_history_keep(history, status == HB_OK && rows > 0);
+        if (status == HB_OK)
+            hb_history_each(history, &visitor);
+    }
+    hb_history_close(history);
     return status;
 }
 
@@ -126,17 +236,20 @@ static int by_path_and_time(const void *one, const void *other)
         return order;
     if (a->place != b->place)
         return (a->place > b->place) - (a->place < b->place);
-    return (a->archive > b->archive) - (a->archive < b->archive);
+    if (a->newest != b->newest)
+        return (a->newest > b->newest) - (a->newest < b->newest);
+    return (a->number > b->number) - (a->number < b->number); /* twice in one archive */
 }
 
-/* Is it the same in the archive right before it in the list? */
+/* Is it the same in the archive right before it in the list? One that cannot be read is none. */
 static bool goes_on(const struct sighting *newer, const struct sighting *older)
 {
-    if (older->archive - newer->archive > 1 || newer->place != older->place ||
-        newer->type != older->type || newer->bytes != older->bytes ||
-        newer->hashed != older->hashed || strcmp(newer->path, older->path) != 0)
+    const struct hb_history_content *is = &newer->content, *was = &older->content;
+    if (older->newest - newer->oldest > 1 || newer->place != older->place ||
+        is->type != was->type || is->bytes != was->bytes || is->hashed != was->hashed ||
+        strcmp(newer->path, older->path) != 0)
         return false;
-    return newer->hashed ? newer->hash == older->hash : newer->mtime == older->mtime;
+    return is->hashed ? is->hash == was->hash : is->mtime == was->mtime;
 }
 
 static const char *stamp_of(int64_t when, char text[32])
@@ -152,16 +265,17 @@ static const char *stamp_of(int64_t when, char text[32])
 static void tell_program(const struct find *find, const struct sighting *newest,
                          const struct sighting *oldest)
 {
-    size_t archives = oldest->archive - newest->archive + 1;
+    size_t archives = oldest->oldest - newest->newest + 1;
     json_t *object = json_pack("{s:s}", "type", "found");
     char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, newest->hash);
+    snprintf(hash, sizeof hash, "%016" PRIx64, newest->content.hash);
     hb_json_name(object, "path", newest->path);
-    hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->type), "bytes",
-                (json_int_t)newest->bytes, "hash", newest->hashed ? json_string(hash) : json_null(),
-                "mtime", (json_int_t)newest->mtime, "archives", (json_int_t)archives);
-    hb_json_name(object, "first", find->seen[oldest->archive].path);
-    hb_json_name(object, "last", find->seen[newest->archive].path);
+    hb_json_add(object, "{s:s, s:I, s:o, s:I, s:I}", "kind", hb_member_type(newest->content.type),
+                "bytes", (json_int_t)newest->content.bytes, "hash",
+                newest->content.hashed ? json_string(hash) : json_null(), "mtime",
+                (json_int_t)newest->content.mtime, "archives", (json_int_t)archives);
+    hb_json_name(object, "first", find->seen[oldest->oldest].path);
+    hb_json_name(object, "last", find->seen[newest->newest].path);
     hb_json_line(find->session->cli->out, object);
 }
 
@@ -170,15 +284,15 @@ static void tell_people(const struct find *find, const struct sighting *newest,
 {
     FILE *out = find->session->cli->out;
     char size[HB_HUMAN_BYTES], from[32], to[32], changed[32];
-    size_t archives = oldest->archive - newest->archive + 1;
-    const struct seen *begun = &find->seen[oldest->archive], *last = &find->seen[newest->archive];
+    size_t archives = oldest->oldest - newest->newest + 1;
+    const struct seen *begun = &find->seen[oldest->oldest], *last = &find->seen[newest->newest];
     HB_AUTO_FREE char *path = hb_printable(newest->path);
     HB_AUTO_FREE char *begun_path = hb_printable(begun->path);
     HB_AUTO_FREE char *last_path = hb_printable(last->path);
     if (first)
-        fprintf(out, "%s%s\n", path, newest->type == HB_TYPE_DIRECTORY ? "/" : "");
-    fprintf(out, "  %10s, of %s: ", hb_human_bytes(newest->bytes, size),
-            stamp_of(newest->mtime, changed));
+        fprintf(out, "%s%s\n", path, newest->content.type == HB_TYPE_DIRECTORY ? "/" : "");
+    fprintf(out, "  %10s, of %s: ", hb_human_bytes(newest->content.bytes, size),
+            stamp_of(newest->content.mtime, changed));
     if (archives == 1)
         fprintf(out, "in that of %s: %s\n", stamp_of(last->started, to), last_path);
     else
@@ -215,10 +329,10 @@ static void finish(struct find *find)
     if (session->cli->json) {
         object = hb_session_summary(session, "find");
         hb_json_add(object, "{s:s, s:I, s:I}", "status", find->unread ? "incomplete" : "complete",
-                    "found", (json_int_t)find->found, "archives", (json_int_t)find->seen_count);
+                    "found", (json_int_t)find->found, "archives", (json_int_t)find->read_count);
     } else {
         hb_session_say(session, "%" PRIu64 " found in %zu archive%s\n", find->found,
-                       find->seen_count, hb_plural(find->seen_count));
+                       find->read_count, hb_plural(find->read_count));
         fflush(session->cli->out);
         hb_summary_problems(session->cli, &session->run.report);
         hb_summary_notes(session->cli, &session->run.report);
@@ -245,12 +359,8 @@ static void on_looked(void *context, const struct hb_looked *looked)
         searching->failed = true;
         return;
     }
-    for (size_t i = 0; i < looked->archives->count && searching->status == HB_OK; i++) {
-        if (looked->preset != NULL && looked->archives->rows[i].kept.whose == HB_HOME_OTHERS)
-            find->others++;
-        else
-            searching->status = look_into(find, looked, i);
-    }
+    if (searching->status == HB_OK)
+        searching->status = look_through(find, looked);
 }
 
 static int look(struct find *find, char **places)

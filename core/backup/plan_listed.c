@@ -81,12 +81,13 @@ static bool leads_to_key(struct walk *walk, const struct stat *status)
     return real != NULL && hb_state_key_is_at("", real);
 }
 
-/* What tells which home this is, and the keys of installations, belong to no copy. */
+/* What tells which home this is, keys and histories of installations belong to no copy. */
 static bool is_own(struct walk *walk, const char *path, const struct stat *status)
 {
     const struct hb_state_key *key = &walk->key;
     return hb_home_id_is_name(hb_base_name(path)) ||
            (key->exists && key->device == status->st_dev && key->inode == status->st_ino) ||
+           hb_state_history_is_at(walk->run->home.path, path) ||
            hb_state_key_is_at(walk->run->home.path, path) || leads_to_key(walk, status);
 }
 

@@ -67,13 +67,21 @@ static bool is_home_id(struct hb_walk *walk, const struct hb_seen *seen)
     return true;
 }
 
-/* Usually another user's: the key of the running installation is in the caller's list. */
-static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
+/*
+ * Usually another user's: the key of the running installation is in the caller's list. The history
+ * of find can be made again, and names what is in archives of other homes.
+ */
+static bool is_of_installation(struct hb_walk *walk, const struct hb_seen *seen)
 {
-    if (!S_ISREG(seen->status.st_mode) || !hb_state_key_is_at(walk->run->home.path, walk->path))
+    const char *home = walk->run->home.path;
+    if (!S_ISREG(seen->status.st_mode))
+        return false;
+    bool key = hb_state_key_is_at(home, walk->path);
+    if (!key && !hb_state_history_is_at(home, walk->path))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
-                  "is the key of an installation, and is never stored");
+                  key ? "is the key of an installation, and is never stored"
+                      : "is a history that find keeps, and is never stored");
     return true;
 }
 
@@ -262,8 +270,8 @@ static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
  */
 int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision)
 {
-    static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_a_key,
-                                  is_own_archive,      is_own_facts};
+    static rule *const never[] = {is_the_file_systems, is_excluded,    is_home_id,
+                                  is_of_installation,  is_own_archive, is_own_facts};
     static rule *const without_place[] = {is_unwanted_link, is_special, is_sidecar};
     bool directory = seen->entry.type == HB_TYPE_DIRECTORY;
     struct hb_verdict verdict = {.size = sizeof verdict};

@@ -274,6 +274,9 @@ static const struct hb_option *const preset_options[] = {
          "or 1% to 99%"),
     WORD(hb_preset_settings, empty_is_error, "empty", "nothing", "error",
          "A home with nothing to back up: nothing to be done, or an error (exit status 3)"),
+    WORD(hb_preset_settings, history_names, "history", "plain", "names",
+         "What find may keep in its history: names in archives that are not sealed, or in sealed "
+         "ones, too"),
 };
 
 static const struct hb_option *const import_options[] = {

@@ -44,6 +44,7 @@ struct hb_preset_settings {
     int64_t min_files, min_bytes; /* fewer: the archive is marked as shrunk; 0: no such limit */
     const char *shrink_limit;     /* "none", or a percentage: hb_setting_percent() */
     bool empty_is_error;          /* a home with nothing to back up */
+    bool history_names;           /* of sealed archives may enter the history */
 };
 
 struct hb_import_settings {

@@ -15,17 +15,33 @@
 
 static const char directory_name[] = "hbcore", file_name[] = "reuse.key";
 
-bool hb_state_key_is_at(const char *root, const char *path)
+/* Is it …/hbcore/NAME? What stands behind NAME, or NULL. */
+static const char *behind_name(const char *root, const char *path, const char *wanted)
 {
     const char *name = hb_base_name(path), *end = name - (name > path);
-    size_t length = sizeof file_name - 1;
+    size_t length = strlen(wanted);
     const char *directory = end > path ? path : root;
     size_t bytes = end > path ? (size_t)(end - path) : strlen(root);
     const char *slash = memrchr(directory, '/', bytes);
     const char *last = slash == NULL ? directory : slash + 1;
     bytes -= (size_t)(last - directory);
-    return strncmp(name, file_name, length) == 0 && (name[length] == '\0' || name[length] == '.') &&
-           bytes == sizeof directory_name - 1 && memcmp(last, directory_name, bytes) == 0;
+    return strncmp(name, wanted, length) == 0 && bytes == sizeof directory_name - 1 &&
+                   memcmp(last, directory_name, bytes) == 0
+               ? name + length
+               : NULL;
+}
+
+bool hb_state_key_is_at(const char *root, const char *path)
+{
+    const char *behind = behind_name(root, path, file_name);
+    return behind != NULL && (*behind == '\0' || *behind == '.');
+}
+
+bool hb_state_history_is_at(const char *root, const char *path)
+{
+    const char *behind = behind_name(root, path, HB_HISTORY_NAME);
+    return behind != NULL && (*behind == '\0' || strcmp(behind, "-journal") == 0 ||
+                              strcmp(behind, "-wal") == 0 || strcmp(behind, "-shm") == 0);
 }
 
 char *hb_state_directory(void)

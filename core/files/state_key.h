@@ -17,6 +17,9 @@
 
 enum { HB_KEY_BYTES = 32 };
 
+/* What find keeps beside it (history/history.h). */
+#define HB_HISTORY_NAME "find.history"
+
 struct hb_state_key {
     unsigned char key[HB_KEY_BYTES];
     bool known;
@@ -39,6 +42,8 @@ int hb_state_directory_open(bool make, char **why);
  * …/hbcore/reuse.key? Any user's, who can say where with XDG_STATE_HOME.
  */
 bool hb_state_key_is_at(const char *root, const char *path);
+/* The same of …/hbcore/find.history, and of what its library puts beside it. */
+bool hb_state_history_is_at(const char *root, const char *path);
 
 /* With `make` it is made where it is missing. hb_state_key_clear in any case. */
 void hb_state_key_find(bool make, struct hb_state_key *key);

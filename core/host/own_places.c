@@ -200,6 +200,8 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
         return "would lie in the directory of this program's key";
     if (hb_state_key_is_at(own->home, path))
         return "would be taken for the key of an installation";
+    if (hb_state_history_is_at(own->home, path))
+        return "would be taken for the history of an installation";
     if (hb_own_archive(own, path, name == 0 ? 0 : name - 1))
         return "would be taken for an archive of this home";
     if (is_link && link_misleads(own, path))

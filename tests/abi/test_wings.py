@@ -10,7 +10,7 @@ import unittest
 SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
 CORE = SOURCE / "core"
 # docs/architecture.md says why; the lowest first.
-ORDER = ["base", "files", "plugin", "config", "host", "store", "transform", "archive", "restore", "pipeline",
+ORDER = ["base", "files", "plugin", "config", "host", "store", "transform", "archive", "history", "restore", "pipeline",
          "import", "backup", "snapshot"]
 INCLUDE = re.compile(r'^#include "(([a-z]+)/[a-z_0-9]+\.h)"', re.MULTILINE)
 

@@ -155,6 +155,29 @@ static void test_names_of_keys(void **state)
             fail_msg("%s in %s", rows[i].path, rows[i].root);
 }
 
+static void test_names_of_histories(void **state)
+{
+    static const struct {
+        const char *root, *path;
+        bool history;
+    } rows[] = {
+        {"/home", ".local/state/hbcore/find.history", true},
+        {"/var/lib/hbcore", "find.history", true},
+        {"/home", "hbcore/find.history-journal", true},
+        {"/home", "hbcore/find.history-wal", true},
+        {"/home", "hbcore/find.history-shm", true},
+        {"/home", "hbcore/find.history.txt", false},
+        {"/home", "hbcore/find.history-journals", false},
+        {"/home", "hbcore/history", false},
+        {"/home", "xhbcore/find.history", false},
+        {"/home", "find.history", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (hb_state_history_is_at(rows[i].root, rows[i].path) != rows[i].history)
+            fail_msg("%s in %s", rows[i].path, rows[i].root);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -165,6 +188,7 @@ int main(void)
         TEST(test_what_is_no_key),
         TEST(test_not_in_another_users_directory),
         cmocka_unit_test(test_names_of_keys),
+        cmocka_unit_test(test_names_of_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
