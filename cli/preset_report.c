@@ -31,6 +31,7 @@ const char *hb_json_fate(const struct hb_kept *kept)
         [HB_STAYS_NEEDED] = "needed",   [HB_STAYS_UNTOLD] = "untold",
         [HB_STAYS_OTHERS] = "other",    [HB_STAYS_UNKNOWN] = "unknown",
         [HB_STAYS_UNTIMED] = "untimed", [HB_STAYS_HELD] = "held",
+        [HB_STAYS_WAY_BACK] = "way_back",
     };
     return kept->fate == HB_GOES && !kept->removed ? "failed" : words[kept->fate];
 }

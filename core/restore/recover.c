@@ -10,6 +10,7 @@
 #include "host/own_places.h"
 #include "restore/restore.h"
 #include "restore/seal.h"
+#include "restore/undo_finish.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -196,6 +197,8 @@ static int carry_through(struct recovery *recovery)
         hb_journal_close(journal);
         return hb_error_set(recovery->error, HB_STATUS_ENTRY, "%s", strerror(-read));
     }
+    struct hb_undo_receipt undo;
+    bool has_undo = hb_undo_of_stage(recovery->run, recovery->stage.name, &undo) == 0;
     hb_report_init(&left_alone);
     struct hb_restore_request request = {
         .run = recovery->run,
@@ -209,6 +212,7 @@ static int carry_through(struct recovery *recovery)
         .begun = &begun,
         .left = &left,
         .left_alone = &left_alone,
+        .undo = has_undo ? &undo : NULL,
     };
     hb_restore_last_words(recovery->run);
     status = restore_again(recovery, &request, &restored);
@@ -219,6 +223,7 @@ static int carry_through(struct recovery *recovery)
     take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
+    hb_undo_receipt_clear(&undo);
     hb_begun_clear(&begun);
     hb_begun_clear(&left);
     return status == HB_OK && restored.postponed > 0 ? HB_STATUS_ENTRY : status;
@@ -321,6 +326,8 @@ static int recover_stage(struct recovery *recovery, const char *name)
         *recovery->error = (struct hb_error){0};
         status = HB_OK;
     }
+    if (status == HB_OK && hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name, NULL))
+        recovery->run->undid = true;
     close_stages(recovery, status != HB_OK);
     if (status == HB_STATUS_LATER) {
         HB_AUTO_FREE char *why = hb_copy_text(recovery->error->text);

@@ -12,6 +12,7 @@
 #include "restore/restore_mounts.h"
 #include "restore/seal.h"
 #include "restore/target.h"
+#include "restore/undo_finish.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -250,6 +251,14 @@ static int rename_into_place(const struct task *task)
     return HB_STATUS_ENTRY;
 }
 
+/* It holds what is staged: that is what an undo may take back. */
+static void note_for_undo(const struct task *task)
+{
+    struct hb_undo_receipt *undo = task->restore->request->undo;
+    if (undo != NULL && task->content != NULL)
+        hb_undo_note_claimed(undo, task->content, task->place);
+}
+
 /*
  * May it be published? If not, all is done that is to be done with it. *written: somebody wrote to
  * what it replaces while the import ran.
@@ -275,6 +284,7 @@ static bool may_publish(const struct task *task, bool *written)
     case HB_FATE_PUBLISH:
         return true;
     case HB_FATE_DONE:
+        note_for_undo(task);
         unlinkat(task->from_fd, task->name, 0);
         hb_restore_published(restore, 1, row->bytes);
         return false;
@@ -327,6 +337,7 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         status = rename_into_place(task);
     if (status < 0)
         return;
+    note_for_undo(task);
     hb_restore_published(task->restore, row->type == HB_TYPE_FILE,
                          row->type == HB_TYPE_FILE ? row->bytes : 0);
     if (written)
@@ -355,7 +366,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
 {
     struct hb_place place = {.directory_fd = -1};
     struct task task = {restore, row, from_fd, name, &place, row->mode, NULL};
-    bool is_link = row->type == HB_TYPE_SYMLINK;
+    bool is_link = row->type == HB_TYPE_SYMLINK || (row->flags & HB_ROW_EXACT) != 0;
     int result = 0;
     if (is_link || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
