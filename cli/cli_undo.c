@@ -68,7 +68,9 @@ static void show(FILE *out, const struct undo_command *command, const struct hb_
     const struct hb_cli *cli = command->session->cli;
     const struct hb_undo_receipt *receipt = &undoing->receipt;
     HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
-    HB_AUTO_FREE char *way = hb_printable(receipt->way.place);
+    HB_AUTO_FREE char *path =
+        hb_undo_path(&command->session->run.home, receipt->way.place);
+    HB_AUTO_FREE char *way = hb_printable(path);
     fprintf(out, "Takes back: the last %s\nTarget: %s\n", receipt->what, home);
     if (*way != '\0')
         fprintf(out, "From: %s%s\n", receipt->way.is_snapshot ? "snapshot " : "", way);
@@ -179,6 +181,17 @@ static void print_summary(const struct undo_command *command)
     hb_session_print_summary(session, NULL);
 }
 
+/* A snapshot is put back into the whole home, an import into the part that is named. */
+static void hint_whole(const struct undo_command *command)
+{
+    HB_AUTO_FREE char *whole =
+        command->result.none ? hb_session_whole_home(command->session) : NULL;
+    if (whole == NULL)
+        return;
+    HB_AUTO_FREE char *word = hb_shell_word(whole);
+    hb_error_hint(&command->session->error, "for the whole home: `hbcore --home %s undo`", word);
+}
+
 static int undo(struct undo_command *command)
 {
     struct hb_session *session = command->session;
@@ -198,12 +211,15 @@ static int undo(struct undo_command *command)
     }
     if (status != HB_OK) {
         hb_summary_failed(session->cli, &session->run.report);
+        hint_whole(command);
         return status == HB_STATUS_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
     }
     say_force(command);
     hb_report_sort(&session->run.report);
     hb_summary_keep(session->cli, &session->run.report);
     print_summary(command);
+    if (!command->options->dry_run && (fflush(session->cli->out) == 0 || session->cli->quiet))
+        hb_undo_end(&session->run);
     return hb_session_code(session);
 }
 
@@ -212,6 +228,8 @@ static int run(struct hb_session *session)
     struct undo_command command = {.session = session, .options = session->options};
     session->cli->output_is_extra = !command.options->dry_run;
     int code = hb_session_open_home(session, HB_HOME_OF_IMPORT, true);
+    if (code == 0 && !command.options->dry_run) /* of runs that were killed */
+        hb_stage_sweep(session->run.home.fd);
     if (code == 0)
         code = undo(&command);
     hb_undo_result_clear(&command.result);

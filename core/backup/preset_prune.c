@@ -233,10 +233,10 @@ static void settle(struct question *question, const struct hb_keep *keep)
 }
 
 /* The archive of the last import with a way back is spared. */
-static void mark_way_back(const struct hb_home_id *id, struct hb_preset_archives *archives)
+static void mark_way_back(const struct hb_preset_query *query, struct hb_preset_archives *archives)
 {
     struct hb_undo_ways ways;
-    hb_undo_ways_read(id, &ways);
+    hb_undo_ways_read(&query->run->home, query->id, &ways);
     for (size_t i = 0; i < archives->count && ways.count > 0; i++) {
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         archives->rows[i].kept.way_back = hb_undo_ways_have(&ways, path, false);
@@ -269,7 +269,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
             archives->rows[i].kept.just_made = true;
         }
-    mark_way_back(query->id, archives);
+    mark_way_back(query, archives);
     settle(&question, keep);
     request.count = archives->count;
     hb_prune_rows(&request);

@@ -36,7 +36,6 @@ struct hb_run {
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_stage hooks_stage;  /* of hooks, in the home; fd -1 until one needs it */
     bool hooks_stage_nothing;     /* a dry run, or a command that only reads */
-    bool undid;                   /* an undo that was interrupted has been completed */
     bool dry_run;                 /* the command shows what it would do */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;

@@ -142,7 +142,7 @@ void hb_undo_rows_write(struct hb_staging *staging)
     hb_home_id_clear(&id);
     receipt->stage = hb_copy_text(run->stage.name);
     receipt->what = hb_copy_text(staging->what);
-    receipt->way.place = hb_copy_text(staging->way_back->place);
+    receipt->way.place = hb_undo_place(&run->home, staging->way_back->place);
     receipt->way.is_snapshot = staging->way_back->is_snapshot;
     add_all(&rows);
     if (staging->undoing != NULL)

@@ -79,7 +79,10 @@ static int ask(const struct hb_since_question *question)
                : HB_SINCE_CHANGED;
 }
 
-/* A plugin that is given a note does not need the copy; it gets one in which nothing is. */
+/*
+ * A plugin that is given a note does not need the copy; it gets one in which nothing is. Numbers of
+ * inodes do not count: the disk may have been mounted anew, or the home been put back file by file.
+ */
 static int since_without_copy(const struct hb_instance *content, const struct hb_entry *entry,
                               const unsigned char *note)
 {
@@ -87,7 +90,7 @@ static int since_without_copy(const struct hb_instance *content, const struct hb
     HB_AUTO_CLOSE int fd = memfd_create("hbcore", MFD_CLOEXEC);
     HB_AUTO_FREE char *path = hb_text("/proc/self/fd/%d", fd);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
-    return fd < 0 ? HB_STATUS_NOMATCH : ops->since(content->self, entry, &file, note, 0);
+    return fd < 0 ? HB_STATUS_NOMATCH : ops->since(content->self, entry, &file, note, HB_SINCE_COPIED);
 }
 
 int hb_content_is_as_noted(const struct hb_instance *content, const char *path,

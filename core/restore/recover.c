@@ -326,8 +326,8 @@ static int recover_stage(struct recovery *recovery, const char *name)
         *recovery->error = (struct hb_error){0};
         status = HB_OK;
     }
-    if (status == HB_OK && hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name, NULL))
-        recovery->run->undid = true;
+    if (status == HB_OK)
+        hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name, NULL);
     close_stages(recovery, status != HB_OK);
     if (status == HB_STATUS_LATER) {
         HB_AUTO_FREE char *why = hb_copy_text(recovery->error->text);

@@ -118,6 +118,14 @@ static int ask_plugin(const struct task *task, struct hb_file *file, const struc
     return ops->restore(task->content->self, &entry, file, target);
 }
 
+/* It holds what is staged: that is what an undo may take back. */
+static void note_for_undo(const struct task *task)
+{
+    struct hb_undo_receipt *undo = task->restore->request->undo;
+    if (undo != NULL && task->content != NULL)
+        hb_undo_note_claimed(undo, task->content, task->place);
+}
+
 /* HB_RESTORE_DONE, HB_RESTORE_RENAME, or a failure (reported). */
 static int restore_claimed(const struct task *task)
 {
@@ -150,8 +158,10 @@ static int restore_claimed(const struct task *task)
     }
     if (status < 0)
         plugin_failed(task, status);
-    else if (status == HB_RESTORE_DONE) /* done: a later run must not do it again */
+    else if (status == HB_RESTORE_DONE) { /* done: a later run must not do it again */
+        note_for_undo(task);
         unlinkat(task->from_fd, task->name, 0);
+    }
     return status;
 }
 
@@ -251,14 +261,6 @@ static int rename_into_place(const struct task *task)
     return HB_STATUS_ENTRY;
 }
 
-/* It holds what is staged: that is what an undo may take back. */
-static void note_for_undo(const struct task *task)
-{
-    struct hb_undo_receipt *undo = task->restore->request->undo;
-    if (undo != NULL && task->content != NULL)
-        hb_undo_note_claimed(undo, task->content, task->place);
-}
-
 /*
  * May it be published? If not, all is done that is to be done with it. *written: somebody wrote to
  * what it replaces while the import ran.
@@ -333,11 +335,13 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         return;
     }
     int status = claimed ? publish_claimed(task) : HB_RESTORE_RENAME;
-    if (status == HB_RESTORE_RENAME)
+    if (status == HB_RESTORE_RENAME) {
         status = rename_into_place(task);
+        if (status == HB_OK)
+            note_for_undo(task);
+    }
     if (status < 0)
         return;
-    note_for_undo(task);
     hb_restore_published(task->restore, row->type == HB_TYPE_FILE,
                          row->type == HB_TYPE_FILE ? row->bytes : 0);
     if (written)

@@ -138,16 +138,23 @@ static void note_modes(struct hb_run *run, struct hb_undo_receipt *receipt)
     hb_last_target_clear(&last);
 }
 
-bool hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
+/* By a run that was killed before it could drop the journal. */
+static bool is_finished(const char *home, const char *stage)
+{
+    struct hb_undo_receipt last;
+    bool so = hb_undo_read(home, HB_UNDO_LAST, &last) == 0 && strcmp(last.stage, stage) == 0;
+    hb_undo_receipt_clear(&last);
+    return so;
+}
+
+void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
                     uint64_t *removed)
 {
     struct hb_home_id id;
     struct hb_undo_receipt receipt;
     HB_AUTO_FREE char *why = NULL;
-    bool undid = false;
     hb_home_id_find(&run->home, false, &id);
     if (hb_undo_of_stage(run, stage, &receipt) == 0) {
-        undid = strcmp(receipt.what, "undo") == 0;
         uint64_t gone = remove_all(run, contents, &receipt);
         if (removed != NULL)
             *removed = gone;
@@ -159,10 +166,9 @@ bool hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const c
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
                           "this cannot be taken back with `hbcore undo`: %s", why);
         }
-    } else if (*id.id != '\0') {
+    } else if (*id.id != '\0' && !is_finished(id.id, stage)) {
         hb_undo_forget(id.id, HB_UNDO_LAST);
     }
     hb_undo_receipt_clear(&receipt);
     hb_home_id_clear(&id);
-    return undid;
 }

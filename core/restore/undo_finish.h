@@ -15,9 +15,9 @@
 /*
  * `stage`: the name of the one that the journal is in. An import without a receipt of its own makes
  * the one before it void. What an undo could not remove is in the report; *removed, if that is not
- * NULL, are the files and links that it did. True: it was an undo.
+ * NULL, are the files and links that it did.
  */
-bool hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
+void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
                     uint64_t *removed);
 
 /* The receipt that belongs to that stage. 0, or -ENOENT. hb_undo_receipt_clear in any case. */

@@ -20,6 +20,25 @@ static const char magic[] = "hbcore-undo 1";
 
 enum { NAME_BYTES = 96, LINE_BYTES = 160 };
 
+/* ---- the way back -------------------------------------------------------------------------- */
+
+static const char below[] = "./";
+
+char *hb_undo_place(const struct hb_root *home, const char *path)
+{
+    size_t bytes = strlen(home->path);
+    return strncmp(path, home->path, bytes) == 0 && path[bytes] == '/'
+               ? hb_text("%s%s", below, path + bytes + 1)
+               : hb_copy_text(path);
+}
+
+char *hb_undo_path(const struct hb_root *home, const char *place)
+{
+    return strncmp(place, below, sizeof below - 1) == 0
+               ? hb_text("%s/%s", home->path, place + sizeof below - 1)
+               : hb_copy_text(place);
+}
+
 /* ---- in memory ----------------------------------------------------------------------------- */
 
 static void clear_row(struct hb_undo_row *row)
@@ -204,6 +223,7 @@ static void take_notes(struct reader *reader, struct hb_undo_receipt *receipt)
         char text[2 * HB_NOTE_CONTENT_BYTES + 1];
         unsigned char note[HB_NOTE_CONTENT_BYTES];
         const char *line = take(reader);
+        receipt->told |= strcmp(line, "told") == 0;
         if (sscanf(line, "note %zu %64s", &row, text) != 2 || row >= receipt->count ||
             !read_note(text, note))
             continue;
@@ -321,21 +341,33 @@ int hb_undo_write(const struct hb_undo_receipt *receipt, enum hb_undo_which whic
     return result;
 }
 
-void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row)
+/* A record behind a receipt. */
+static void append(const char *home, enum hb_undo_which which, const char *line)
 {
-    char name[NAME_BYTES], line[LINE_BYTES], note[2 * HB_NOTE_CONTENT_BYTES + 1];
+    char name[NAME_BYTES];
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_self(&as);
     HB_AUTO_CLOSE int directory = open_state(false, NULL);
-    name_of(receipt->home, HB_UNDO_NEXT, name);
+    name_of(home, which, name);
     HB_AUTO_CLOSE int fd =
         directory < 0
             ? -1
             : openat(directory, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    put_note(receipt->rows[row].note, note);
-    int bytes = snprintf(line, sizeof line, "note %zu %s", row, note) + 1;
-    if (fd < 0 || write(fd, line, (size_t)bytes) < 0)
+    if (fd < 0 || write(fd, line, strlen(line) + 1) < 0)
         return; /* then it is unknown */
+}
+
+void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row)
+{
+    char line[LINE_BYTES], note[2 * HB_NOTE_CONTENT_BYTES + 1];
+    put_note(receipt->rows[row].note, note);
+    snprintf(line, sizeof line, "note %zu %s", row, note);
+    append(receipt->home, HB_UNDO_NEXT, line);
+}
+
+void hb_undo_tell(const char *home)
+{
+    append(home, HB_UNDO_LAST, "told");
 }
 
 void hb_undo_forget(const char *home, enum hb_undo_which which)
@@ -351,23 +383,25 @@ void hb_undo_forget(const char *home, enum hb_undo_which which)
 
 /* ---- retention ----------------------------------------------------------------------------- */
 
-static void add_way(struct hb_undo_ways *ways, struct hb_undo_way *way)
+static void add_way(const struct hb_root *home, struct hb_undo_ways *ways,
+                    const struct hb_undo_way *way)
 {
     if (way->place == NULL || *way->place == '\0')
         return;
-    ways->ways[ways->count++] = *way;
-    way->place = NULL;
+    ways->ways[ways->count].place = hb_undo_path(home, way->place);
+    ways->ways[ways->count++].is_snapshot = way->is_snapshot;
 }
 
-void hb_undo_ways_read(const struct hb_home_id *home, struct hb_undo_ways *ways)
+void hb_undo_ways_read(const struct hb_root *home, const struct hb_home_id *id,
+                       struct hb_undo_ways *ways)
 {
     *ways = (struct hb_undo_ways){.count = 0};
     for (int i = 0; i < 4; i++) {
         struct hb_undo_receipt receipt;
-        const char *id = i < 2 ? home->id : home->by_place;
-        if (hb_undo_read(id, i % 2 == 0 ? HB_UNDO_LAST : HB_UNDO_NEXT, &receipt) == 0) {
-            add_way(ways, &receipt.way);
-            add_way(ways, &receipt.left);
+        const char *name = i < 2 ? id->id : id->by_place;
+        if (hb_undo_read(name, i % 2 == 0 ? HB_UNDO_LAST : HB_UNDO_NEXT, &receipt) == 0) {
+            add_way(home, ways, &receipt.way);
+            add_way(home, ways, &receipt.left);
         }
         hb_undo_receipt_clear(&receipt);
     }
@@ -387,12 +421,12 @@ static bool is_same_file(const char *one, const char *other)
            a.st_ino == b.st_ino;
 }
 
-bool hb_undo_ways_have(const struct hb_undo_ways *ways, const char *place, bool is_snapshot)
+bool hb_undo_ways_have(const struct hb_undo_ways *ways, const char *path, bool is_snapshot)
 {
     for (size_t i = 0; i < ways->count; i++)
         if (ways->ways[i].is_snapshot == is_snapshot &&
-            (strcmp(ways->ways[i].place, place) == 0 ||
-             (!is_snapshot && is_same_file(ways->ways[i].place, place))))
+            (strcmp(ways->ways[i].place, path) == 0 ||
+             (!is_snapshot && is_same_file(ways->ways[i].place, path))))
             return true;
     return false;
 }

@@ -22,7 +22,8 @@
  * The file: records that end with NUL: "hbcore-undo 1", home, stage, what, the way back ("archive"
  * or "snapshot", and its place), the same of what an earlier undo has left, the number of rows; a
  * row is "TYPE WAS FLAGS OLD-MODE MODE NOTE", path, target of a link; then "end HASH" (XXH3 of all
- * before). Behind it, "note ROW NOTE" as rows are put back.
+ * before). Behind it, "note ROW NOTE" as rows are put back, and "told" when an undo has come to its
+ * end: who runs one again that was killed wants it done, and not undone.
  */
 #ifndef HB_UNDO_RECEIPT_H
 #define HB_UNDO_RECEIPT_H
@@ -57,7 +58,8 @@ struct hb_undo_row {
 
 /* Where that is which was there before. */
 struct hb_undo_way {
-    char *place; /* an absolute path or a URL; or the name of a snapshot; "": there was nothing */
+    char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL; or
+                  * the name of a snapshot; "": there was nothing */
     bool is_snapshot;
 };
 
@@ -67,9 +69,14 @@ struct hb_undo_receipt {
     char *what; /* "import", "snapshot restore", "undo" */
     struct hb_undo_way way;
     struct hb_undo_way left; /* of the rows that wait; place NULL: none does */
+    bool told; /* of an undo: its run came to its end, and said so */
     struct hb_undo_row *rows;
     size_t count;
 };
+
+/* The place as the way has it, of the path of an archive; and back. Caller frees. */
+char *hb_undo_place(const struct hb_root *home, const char *path);
+char *hb_undo_path(const struct hb_root *home, const char *place);
 
 void hb_undo_receipt_clear(struct hb_undo_receipt *receipt);
 struct hb_undo_row *hb_undo_add(struct hb_undo_receipt *receipt, const char *path);
@@ -88,6 +95,8 @@ int hb_undo_read(const char *home, enum hb_undo_which which, struct hb_undo_rece
 int hb_undo_write(const struct hb_undo_receipt *receipt, enum hb_undo_which which, char **why);
 /* What the row was left as, behind the receipt of an import that is not complete yet. */
 void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row);
+/* The undo has come to its end: the next one takes it back. */
+void hb_undo_tell(const char *home);
 /* There is none any more, neither of them. */
 void hb_undo_forget(const char *home, enum hb_undo_which which);
 
@@ -96,9 +105,10 @@ struct hb_undo_ways {
     struct hb_undo_way ways[8];
     size_t count;
 };
-void hb_undo_ways_read(const struct hb_home_id *home, struct hb_undo_ways *ways);
+void hb_undo_ways_read(const struct hb_root *home, const struct hb_home_id *id,
+                       struct hb_undo_ways *ways);
 void hb_undo_ways_clear(struct hb_undo_ways *ways);
-/* `place` as in struct hb_undo_way; of a file also by another name. */
-bool hb_undo_ways_have(const struct hb_undo_ways *ways, const char *place, bool is_snapshot);
+/* The path of an archive, by any name that it has, or the name of a snapshot. */
+bool hb_undo_ways_have(const struct hb_undo_ways *ways, const char *path, bool is_snapshot);
 
 #endif

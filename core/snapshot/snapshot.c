@@ -218,7 +218,7 @@ static void mark_way_back(const struct hb_run *run, struct hb_snapshots *snapsho
     struct hb_undo_ways ways;
     struct hb_home_id id;
     hb_home_id_find(&run->home, false, &id);
-    hb_undo_ways_read(&id, &ways);
+    hb_undo_ways_read(&run->home, &id, &ways);
     for (size_t i = 0; i < snapshots->count; i++)
         snapshots->items[i].kept.way_back =
             hb_undo_ways_have(&ways, snapshots->items[i].kept.name, true);

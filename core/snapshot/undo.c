@@ -61,6 +61,26 @@ static int read_receipt(struct undo *undo)
     return result == 0 ? HB_OK : tell_none(undo, result);
 }
 
+/*
+ * An undo that was killed has been completed, by this run or by one before it: whoever types it
+ * again wants no more than that. What it has left is named, as it would have done.
+ */
+static void note_completed(struct undo *undo)
+{
+    const struct hb_undo_receipt *receipt = &undo->undoing.receipt;
+    if (strcmp(receipt->what, "undo") != 0 || receipt->told ||
+        (undo->request->force && receipt->left.place != NULL))
+        return;
+    undo->result->completed = true;
+    for (size_t i = 0; i < receipt->count; i++) {
+        if ((receipt->rows[i].flags & HB_UNDO_WAITS) == 0)
+            continue;
+        undo->result->left++;
+        hb_report_add(&undo->request->run->report, HB_FOUND_SKIPPED, receipt->rows[i].path,
+                      "is left as it is: it has been changed since");
+    }
+}
+
 static int recover(struct undo *undo, const struct hb_chain *contents)
 {
     struct hb_run *run = undo->request->run;
@@ -68,7 +88,6 @@ static int recover(struct undo *undo, const struct hb_chain *contents)
                             undo->request->dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT,
                             undo->error);
     undo->result->locked = status == HB_STATUS_NOMATCH;
-    undo->result->completed = status == HB_OK && run->undid;
     return status;
 }
 
@@ -80,8 +99,10 @@ static int look(struct undo *undo)
     int status = hb_contents_create(run, &contents, undo->error);
     if (status == HB_OK)
         status = recover(undo, &contents);
-    if (status == HB_OK && !undo->result->completed)
+    if (status == HB_OK)
         status = read_receipt(undo);
+    if (status == HB_OK)
+        note_completed(undo);
     if (status == HB_OK && !undo->result->completed) {
         undo->undoing.force = undo->request->force;
         undo->undoing.dry_run = undo->request->dry_run;
@@ -135,7 +156,7 @@ static int import(struct undo *undo, struct hb_import_result *imported)
     const struct hb_undo_way *way = &undo->undoing.receipt.way;
     struct hb_import_request request = {
         .run = undo->request->run,
-        .archive = way->is_snapshot || *way->place == '\0' ? NULL : way->place,
+        .archive = way->is_snapshot || *way->place == '\0' ? NULL : undo->result->of.place,
         .home = undo->request->run->home.path,
         .dry_run = undo->request->dry_run,
         .force = true,
@@ -160,7 +181,7 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
     if (status == HB_OK && !result->completed) {
         const struct hb_undo_receipt *receipt = &undo.undoing.receipt;
         result->what = hb_copy_text(receipt->what);
-        result->of.place = hb_copy_text(receipt->way.place);
+        result->of.place = hb_undo_path(&request->run->home, receipt->way.place);
         result->of.is_snapshot = receipt->way.is_snapshot;
         status = import(&undo, &imported);
         result->locked = imported.locked;
@@ -181,6 +202,14 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
     free(undo.way_back.place);
     hb_undoing_clear(&undo.undoing);
     return status;
+}
+
+void hb_undo_end(const struct hb_run *run)
+{
+    struct hb_home_id id;
+    hb_home_id_find(&run->home, false, &id);
+    hb_undo_tell(id.id);
+    hb_home_id_clear(&id);
 }
 
 void hb_undo_result_clear(struct hb_undo_result *result)

@@ -23,7 +23,7 @@ struct hb_undo_request {
 
 struct hb_undo_result {
     bool none;      /* there is no receipt: HB_STATUS_FATAL */
-    bool completed; /* an undo that was interrupted has been completed, and nothing else is done */
+    bool completed; /* an undo was interrupted, and is complete now: nothing else is done */
     bool locked;    /* HB_STATUS_NOMATCH: another machine is at work; else it was declined */
     bool nothing;   /* there was nothing to do */
     uint64_t files, bytes, removed, left;
@@ -36,6 +36,8 @@ struct hb_undo_result {
 /* As hb_import(). hb_undo_result_clear in any case. */
 int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result,
             struct hb_error *error);
+/* The user has been told: from here on the next undo takes this one back. */
+void hb_undo_end(const struct hb_run *run);
 void hb_undo_result_clear(struct hb_undo_result *result);
 
 #endif
