@@ -53,9 +53,9 @@ struct import_command {
     char *archive;           /* a path, a URL, or "-" */
     struct hb_changes shown; /* counts only */
     bool has_changes;
-    char *format;   /* of the archive; NULL until it is listed */
-    char *sealed;   /* what it is sealed with; NULL: nothing */
-    char *way_back; /* the archive that was made first */
+    char *format;            /* of the archive; NULL until it is listed */
+    char *sealed;            /* what it is sealed with; NULL: nothing */
+    char *way_back;          /* the archive that was made first */
     struct hb_undo_way undo; /* the same, for an undo */
     char *home;
     struct hb_hooks hooks;
@@ -244,8 +244,8 @@ static int on_before(void *context, struct hb_error *error)
         return HB_OK;
     int status = hb_way_back(&command->session->run, &command->way_back, &sealed, error);
     if (status == HB_OK)
-        command->undo.place = command->way_back == NULL ? hb_copy_text("")
-                                                        : hb_way_back_place(command->way_back);
+        command->undo.place =
+            command->way_back == NULL ? hb_copy_text("") : hb_way_back_place(command->way_back);
     if (command->way_back != NULL && command->sealed != NULL && !sealed)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the safety backup is not sealed, though the archive is that was imported; "

@@ -68,8 +68,7 @@ static void show(FILE *out, const struct undo_command *command, const struct hb_
     const struct hb_cli *cli = command->session->cli;
     const struct hb_undo_receipt *receipt = &undoing->receipt;
     HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
-    HB_AUTO_FREE char *path =
-        hb_undo_path(&command->session->run.home, receipt->way.place);
+    HB_AUTO_FREE char *path = hb_undo_path(&command->session->run.home, receipt->way.place);
     HB_AUTO_FREE char *way = hb_printable(path);
     fprintf(out, "Takes back: the last %s\nTarget: %s\n", receipt->what, home);
     if (*way != '\0')
@@ -241,11 +240,10 @@ static const struct hb_form form = {.run = run};
 const struct hb_command hb_command_undo = {
     .name = "undo",
     .summary = "take back the last import, snapshot restore or undo",
-    .about =
-        "Takes back what the last import with --backup-first, snapshot restore with\n"
-        "before-restore, or undo of this home did: puts back what it replaced, removes what\n"
-        "was new. What has been changed since stays, and is named. The state before is\n"
-        "archived first, so that an undo can be undone.",
+    .about = "Takes back what the last import with --backup-first, snapshot restore with\n"
+             "before-restore, or undo of this home did: puts back what it replaced, removes what\n"
+             "was new. What has been changed since stays, and is named. The state before is\n"
+             "archived first, so that an undo can be undone.",
     .end = "Without --force, undo after undo is the way forth again. With --force, an undo that\n"
            "left files takes these.\n"
            "\n"

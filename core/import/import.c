@@ -329,7 +329,7 @@ static int run_import(struct import *import)
     if (import->plan.wrapper != NULL)
         import->result->wrapper = hb_copy_text(import->plan.wrapper);
     status = confirm(import);
-    if (status != HB_OK || import->request->dry_run || 
+    if (status != HB_OK || import->request->dry_run ||
         (!is_archive && import->plan.files == 0 && import->request->undo == NULL))
         return status;
     if (!import->archive.stream)

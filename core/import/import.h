@@ -32,8 +32,8 @@ struct hb_import_request {
     bool force;               /* do not ask */
     bool only_changed;        /* what the home holds already is left alone */
     struct hb_choice *choice; /* what of it; NULL: everything */
-    struct hb_undoing *undo;  /* that is taken back, from the archive or the source; or NULL. `archive`
-                               * may be NULL then: nothing was there before */
+    struct hb_undoing *undo;  /* that is taken back, from the archive or the source; or NULL.
+                               * `archive`  may be NULL then: nothing was there before */
     /* For the next undo: where `before` has put what is there now. NULL, or place NULL: nowhere. */
     const struct hb_undo_way *way_back;
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */

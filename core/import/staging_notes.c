@@ -162,8 +162,8 @@ static struct hb_target_note note_row(struct noting *noting, const char *path, s
     const struct hb_restore_plan *plan = noting->staging->plan;
     return is_noted(plan, index)
                ? note_at(noting, path,
-                     noting->staging->exact || hb_planned_type(plan, index) == HB_TYPE_SYMLINK,
-                     index)
+                         noting->staging->exact || hb_planned_type(plan, index) == HB_TYPE_SYMLINK,
+                         index)
                : (struct hb_target_note){.what = HB_NOTED_ABSENT};
 }
 

@@ -42,7 +42,7 @@ struct hb_staging {
     const struct hb_undo_way *way_back; /* known when `before` was called; place NULL: none */
     const struct hb_undoing *undoing;   /* what is taken back; or NULL */
     struct hb_undo_receipt undo;        /* what this does; stage NULL: there is none */
-    bool *checked;        /* members that a content plugin has looked at already; NULL: none */
+    bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 
 /* A failure that concerns one member, but ends it all: nothing has been changed yet.

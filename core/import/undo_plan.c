@@ -62,9 +62,8 @@ static struct hb_undo_part fate_of_new(struct hb_undoing *undoing, struct hb_run
         return (struct hb_undo_part){HB_UNDO_REMOVE, NULL};
     if (undoing->force && row->type != HB_TYPE_DIRECTORY && hb_undo_take_present(run, row))
         return (struct hb_undo_part){HB_UNDO_REMOVE, NULL};
-    return (struct hb_undo_part){undoing->force || row->type == HB_TYPE_DIRECTORY ? HB_UNDO_CANNOT
-                                                                                  : HB_UNDO_LEAVE,
-                                 why};
+    return (struct hb_undo_part){
+        undoing->force || row->type == HB_TYPE_DIRECTORY ? HB_UNDO_CANNOT : HB_UNDO_LEAVE, why};
 }
 
 static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *run,
@@ -109,8 +108,8 @@ uint64_t hb_undoing_count(const struct hb_undoing *undoing, enum hb_undo_fate fa
 {
     uint64_t count = 0;
     for (size_t i = 0; i < undoing->receipt.count; i++)
-        count += undoing->parts[i].fate == fate &&
-                 undoing->receipt.rows[i].type != HB_TYPE_DIRECTORY;
+        count +=
+            undoing->parts[i].fate == fate && undoing->receipt.rows[i].type != HB_TYPE_DIRECTORY;
     return count;
 }
 

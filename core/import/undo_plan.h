@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an undo is going to do with each row of a receipt (restore/undo_receipt.h), and which members
- * of its way back are restored for that.
+ * What an undo is going to do with each row of a receipt (restore/undo_receipt.h), and which
+ * members of its way back are restored for that.
  *
  * What was replaced comes back from the archive, or the snapshot, by the way of an import: staged,
  * verified, published by a journal. What was new is removed when that is done (undo_finish.h), by

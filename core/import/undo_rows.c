@@ -38,8 +38,7 @@ static void add_directories(struct rows *rows, const char *path, size_t bytes)
     while (above > 0 && way[above - 1] != '/')
         above--;
     struct hb_place place;
-    int result =
-        hb_beneath_resolve(&rows->staging->run->home, way, HB_KEEP_LAST, &place, NULL);
+    int result = hb_beneath_resolve(&rows->staging->run->home, way, HB_KEEP_LAST, &place, NULL);
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
     if (!missing || has_directory(rows->receipt, way))
@@ -64,9 +63,8 @@ static bool find_place(struct rows *rows, const char *path, bool is_link, struct
     int result = hb_target_look(run, &rows->last, path, is_link, place);
     if (result == -ENOENT) {
         hb_place_clear(place);
-        result = hb_beneath_resolve(&run->home, path,
-                                    HB_SUPPOSE_PARENTS | (is_link ? HB_KEEP_LAST : 0u), place,
-                                    NULL);
+        result = hb_beneath_resolve(
+            &run->home, path, HB_SUPPOSE_PARENTS | (is_link ? HB_KEEP_LAST : 0u), place, NULL);
         place->exists = false;
     }
     return result == 0 && hb_target_refusal(run, place, is_link ? HB_KEEP_LAST : 0) == 0 &&

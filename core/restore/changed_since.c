@@ -90,7 +90,8 @@ static int since_without_copy(const struct hb_instance *content, const struct hb
     HB_AUTO_CLOSE int fd = memfd_create("hbcore", MFD_CLOEXEC);
     HB_AUTO_FREE char *path = hb_text("/proc/self/fd/%d", fd);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
-    return fd < 0 ? HB_STATUS_NOMATCH : ops->since(content->self, entry, &file, note, HB_SINCE_COPIED);
+    return fd < 0 ? HB_STATUS_NOMATCH
+                  : ops->since(content->self, entry, &file, note, HB_SINCE_COPIED);
 }
 
 int hb_content_is_as_noted(const struct hb_instance *content, const char *path,

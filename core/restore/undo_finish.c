@@ -79,8 +79,7 @@ static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
     bool full = result == -ENOTEMPTY || result == -EEXIST; /* what is in it is somebody's */
     if (result != 0 && !full)
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "could not be removed: %s",
-                      result == -ESTALE ? "it has been changed since"
-                                        : hb_rights_explain(-result));
+                      result == -ESTALE ? "it has been changed since" : hb_rights_explain(-result));
     else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_UNTOLD) &&
              row->type != HB_TYPE_DIRECTORY)
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "was not removed: %s", why);

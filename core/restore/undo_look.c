@@ -138,9 +138,9 @@ bool hb_undo_take_present(struct hb_run *run, struct hb_undo_row *row)
     if (state == HB_UNDO_AS_LEFT && is_of_type(place.status.st_mode, row->type) &&
         hb_as_begin(&as, &place.rights) == 0) {
         row->mode = place.status.st_mode & 07777;
-        ssize_t bytes = row->type == HB_TYPE_SYMLINK ? readlinkat(place.directory_fd, place.name,
-                                                                  target, sizeof target - 1)
-                                                     : 0;
+        ssize_t bytes = row->type == HB_TYPE_SYMLINK
+                            ? readlinkat(place.directory_fd, place.name, target, sizeof target - 1)
+                            : 0;
         if (row->type == HB_TYPE_SYMLINK && bytes >= 0) {
             free(row->link);
             row->link = hb_copy_bytes(target, (size_t)bytes);
@@ -148,8 +148,8 @@ bool hb_undo_take_present(struct hb_run *run, struct hb_undo_row *row)
         if (row->type == HB_TYPE_FILE)
             hb_note_file(place.directory_fd, place.name, row->note);
         row->flags |= HB_UNDO_HAS_NOTE | HB_UNDO_HAS_MODE;
-        told = bytes >= 0 &&
-               (row->type != HB_TYPE_FILE || row->note[HB_NOTE_CONTENT_BYTES - 1] == 1);
+        told =
+            bytes >= 0 && (row->type != HB_TYPE_FILE || row->note[HB_NOTE_CONTENT_BYTES - 1] == 1);
     }
     hb_place_clear(&place);
     return told;

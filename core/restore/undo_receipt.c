@@ -316,8 +316,8 @@ static int write_file(int directory, const char *name, const char *text, size_t 
     if (fd < 0)
         return -errno;
     int result = hb_write_all(fd, text, bytes);
-    if (result == 0 && (fchmod(fd, 0600) != 0 || fsync(fd) != 0 ||
-                        renameat(directory, own, directory, name) != 0))
+    if (result == 0 &&
+        (fchmod(fd, 0600) != 0 || fsync(fd) != 0 || renameat(directory, own, directory, name) != 0))
         result = -errno;
     if (result != 0)
         unlinkat(directory, own, 0);

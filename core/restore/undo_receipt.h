@@ -49,17 +49,17 @@ struct hb_undo_row {
     char *path; /* below the home, all links resolved */
     char *link; /* the target of a symbolic link, else "" */
     uint8_t type;
-    uint8_t was;       /* enum hb_undo_was */
-    uint8_t flags;     /* enum hb_undo_flags */
-    uint16_t old_mode; /* of a file that was replaced */
-    uint16_t mode;     /* afterwards */
+    uint8_t was;                               /* enum hb_undo_was */
+    uint8_t flags;                             /* enum hb_undo_flags */
+    uint16_t old_mode;                         /* of a file that was replaced */
+    uint16_t mode;                             /* afterwards */
     unsigned char note[HB_NOTE_CONTENT_BYTES]; /* hb_note_file(), or the plugin's */
 };
 
 /* Where that is which was there before. */
 struct hb_undo_way {
-    char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL; or
-                  * the name of a snapshot; "": there was nothing */
+    char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL;
+                  * or the name of a snapshot; "": there was nothing */
     bool is_snapshot;
 };
 
@@ -69,7 +69,7 @@ struct hb_undo_receipt {
     char *what; /* "import", "snapshot restore", "undo" */
     struct hb_undo_way way;
     struct hb_undo_way left; /* of the rows that wait; place NULL: none does */
-    bool told; /* of an undo: its run came to its end, and said so */
+    bool told;               /* of an undo: its run came to its end, and said so */
     struct hb_undo_row *rows;
     size_t count;
 };

@@ -140,8 +140,7 @@ static int on_before(void *context, struct hb_error *error)
 {
     struct undo *undo = context;
     bool sealed;
-    int status =
-        hb_way_back(undo->request->run, &undo->result->way_back, &sealed, error);
+    int status = hb_way_back(undo->request->run, &undo->result->way_back, &sealed, error);
     if (status == HB_STATUS_FATAL)
         hb_error_hint(error, "nothing was changed; correct this, or bring single files back with "
                              "`hbcore import ARCHIVE --include PATH`");
@@ -187,11 +186,11 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
         result->locked = imported.locked;
         if (status == HB_STATUS_NOMATCH && result->nothing && !imported.locked)
             status = HB_OK;
-        result->files = request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_PUT_BACK)
-                                         : imported.files;
+        result->files =
+            request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_PUT_BACK) : imported.files;
         result->bytes = imported.bytes;
-        result->removed = request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_REMOVE)
-                                           : imported.removed;
+        result->removed =
+            request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_REMOVE) : imported.removed;
         result->left = hb_undoing_count(&undo.undoing, HB_UNDO_LEAVE) +
                        hb_undoing_count(&undo.undoing, HB_UNDO_CANNOT);
         result->swept = imported.swept;

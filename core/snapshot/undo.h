@@ -3,8 +3,9 @@
  * Taking back what the last import, snapshot restore or undo of a home did: what it replaced comes
  * back, what was new goes, and what somebody has changed since stays (import/undo_plan.h).
  *
- * It is an import of the way back, so that what holds for an import holds for it: nothing is changed
- * before all is staged, and what was begun will be carried through, by this run or the next one.
+ * It is an import of the way back, so that what holds for an import holds for it: nothing is
+ * changed before all is staged, and what was begun will be carried through, by this run or the next
+ * one.
  */
 #ifndef HB_UNDO_H
 #define HB_UNDO_H

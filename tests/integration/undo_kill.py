@@ -129,7 +129,8 @@ class Import(KillCase):
                 done = self.hbcore(*self.line("undo", "--yes"), expect=None)
                 self.assertIn(done.returncode, (0, 1), self.describe(done))
                 self.assert_state(before)
-                self.assert_nothing_left(self.home)
+                if done.returncode == 0:  # else nobody has looked into the directory of the archives
+                    self.assert_nothing_left(self.home)
                 undone += done.returncode == 0
                 if journal:
                     self.assertEqual(done.returncode, 0, self.describe(done))
