@@ -250,6 +250,8 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     free(staging->places);
     free(staging->checked);
     hb_numbers_clear(&staging->notes);
+    if (!leave && staging->undo.stage != NULL) /* it is done with, or did not happen */
+        hb_undo_forget(staging->undo.home, HB_UNDO_NEXT);
     hb_undo_receipt_clear(&staging->undo);
     free(staging->hashes);
     staging->hashes = NULL;

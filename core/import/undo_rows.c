@@ -2,6 +2,7 @@
 #include "import/undo_rows.h"
 
 #include "base/memory.h"
+#include "base/path_table.h"
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
 #include "import/undo_plan.h"
@@ -14,46 +15,40 @@ struct rows {
     struct hb_staging *staging;
     struct hb_undo_receipt *receipt;
     struct hb_last_target last;
+    struct hb_path_table made; /* the directories in it */
     char *known; /* the directory that was looked at last, with all above it; or NULL */
 };
 
-static bool has_directory(const struct hb_undo_receipt *receipt, const char *path)
+static const char *path_of(const void *rows, size_t row, size_t *bytes)
 {
-    for (size_t i = receipt->count; i-- > 0;)
-        if (receipt->rows[i].type == HB_TYPE_DIRECTORY && strcmp(receipt->rows[i].path, path) == 0)
-            return true;
-    return false;
+    const char *path = (*(struct hb_undo_row *const *)rows)[row].path;
+    *bytes = strlen(path);
+    return path;
 }
 
 /* Those on the way that are not there: the import makes them. */
 static void add_directories(struct rows *rows, const char *path, size_t bytes)
 {
+    struct hb_place place;
     if (bytes == 0 || (rows->known != NULL && strncmp(rows->known, path, bytes) == 0 &&
                        (rows->known[bytes] == '/' || rows->known[bytes] == '\0')))
         return;
     HB_AUTO_FREE char *way = hb_copy_bytes(path, bytes);
+    const char *slash = strrchr(way, '/');
+    add_directories(rows, way, slash == NULL ? 0 : (size_t)(slash - way));
     free(rows->known);
     rows->known = hb_copy_text(way);
-    size_t above = bytes;
-    while (above > 0 && way[above - 1] != '/')
-        above--;
-    struct hb_place place;
+    if (hb_path_table_find(&rows->made, way, bytes, path_of, &rows->receipt->rows) != SIZE_MAX)
+        return;
     int result = hb_beneath_resolve(&rows->staging->run->home, way, HB_KEEP_LAST, &place, NULL);
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
-    if (!missing || has_directory(rows->receipt, way))
+    if (!missing)
         return;
-    if (above > 0) {
-        HB_AUTO_FREE char *deepest = rows->known;
-        rows->known = NULL;
-        add_directories(rows, way, above - 1);
-        free(rows->known);
-        rows->known = deepest;
-        deepest = NULL;
-    }
     struct hb_undo_row *row = hb_undo_add(rows->receipt, way);
     row->type = HB_TYPE_DIRECTORY;
     row->was = HB_UNDO_NEW;
+    hb_path_table_put(&rows->made, rows->receipt->count - 1, path_of, &rows->receipt->rows);
 }
 
 /* Where a member goes. False: nowhere, and publishing says why. */
@@ -146,6 +141,7 @@ void hb_undo_rows_write(struct hb_staging *staging)
     if (staging->undoing != NULL)
         hb_undoing_add_rows(staging->undoing, receipt);
     free(rows.known);
+    hb_path_table_clear(&rows.made);
     hb_last_target_clear(&rows.last);
     if (*receipt->home != '\0' && hb_undo_write(receipt, HB_UNDO_NEXT, &why) == 0)
         return;

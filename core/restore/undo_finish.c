@@ -68,6 +68,14 @@ static int remove_at(const struct hb_undo_row *row, const struct hb_place *place
                                                                                          : -errno;
 }
 
+/* On another file system than the home, which is flushed as a whole. */
+static bool is_elsewhere(const struct hb_run *run, const struct hb_place *place)
+{
+    struct stat home, there;
+    return fstat(run->home.fd, &home) != 0 || fstat(place->directory_fd, &there) != 0 ||
+           home.st_dev != there.st_dev;
+}
+
 /* True: it was removed. */
 static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
                        const struct hb_undo_row *row)
@@ -83,7 +91,7 @@ static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
     else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_UNTOLD) &&
              row->type != HB_TYPE_DIRECTORY)
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "was not removed: %s", why);
-    if (state == HB_UNDO_AS_LEFT && result == 0)
+    if (state == HB_UNDO_AS_LEFT && result == 0 && is_elsewhere(run, &place))
         (void)hb_flush_directory(place.directory_fd);
     hb_place_clear(&place);
     return state == HB_UNDO_AS_LEFT && result == 0;
@@ -114,6 +122,9 @@ static uint64_t remove_all(struct hb_run *run, const struct hb_chain *contents,
         qsort(rows, count, sizeof *rows, deepest_first);
     for (size_t i = 0; i < count; i++)
         removed += remove_row(run, contents, rows[i]) && rows[i]->type != HB_TYPE_DIRECTORY;
+    if (count > 0 && syncfs(run->home.fd) != 0)
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, "",
+                      "what was removed could not be flushed to disk: %s", strerror(errno));
     return removed;
 }
 

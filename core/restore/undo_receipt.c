@@ -392,6 +392,15 @@ static void add_way(const struct hb_root *home, struct hb_undo_ways *ways,
     ways->ways[ways->count++].is_snapshot = way->is_snapshot;
 }
 
+/* What an import was about to do that was killed before it did counts no more. */
+static bool counts(const struct hb_root *home, enum hb_undo_which which,
+                   const struct hb_undo_receipt *receipt)
+{
+    struct stat stage;
+    return which == HB_UNDO_LAST ||
+           fstatat(home->fd, receipt->stage, &stage, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 void hb_undo_ways_read(const struct hb_root *home, const struct hb_home_id *id,
                        struct hb_undo_ways *ways)
 {
@@ -399,7 +408,8 @@ void hb_undo_ways_read(const struct hb_root *home, const struct hb_home_id *id,
     for (int i = 0; i < 4; i++) {
         struct hb_undo_receipt receipt;
         const char *name = i < 2 ? id->id : id->by_place;
-        if (hb_undo_read(name, i % 2 == 0 ? HB_UNDO_LAST : HB_UNDO_NEXT, &receipt) == 0) {
+        enum hb_undo_which which = i % 2 == 0 ? HB_UNDO_LAST : HB_UNDO_NEXT;
+        if (hb_undo_read(name, which, &receipt) == 0 && counts(home, which, &receipt)) {
             add_way(home, ways, &receipt.way);
             add_way(home, ways, &receipt.left);
         }

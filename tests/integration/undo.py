@@ -214,6 +214,42 @@ class Import(UndoCase):
         self.assertTrue((self.home / "made/hollow").is_dir())
         self.assertEqual((self.home / "fresh.txt").read_bytes(), b"fresh")
 
+    def test_from_a_pipe(self):
+        before = self.state()
+        done = self.hbcore("--home", self.home, *self.options, "import", "--force", "--backup-first", "-",
+                           input=self.archive.read_bytes())
+        self.assertNotEqual(self.state(), before, self.describe(done))
+        self.assertEqual(self.undo()["removed"], 3)
+        self.assert_state(before)
+
+    def test_a_database_that_is_open(self):
+        """Whoever has it open, and reads, sees the rows of before again."""
+        (self.home / "state.db").unlink()
+        self.make_database(self.home / "state.db", rows=10, wal=True)
+        (self.home / "state.db").chmod(0o600)
+        before = self.state()
+        database = sqlite3.connect(self.home / "state.db")
+        self.addCleanup(database.close)
+        count = "SELECT count(*) FROM t"
+        self.assertEqual(database.execute(count).fetchone(), (10,))
+        self.take_in()
+        self.assertEqual(database.execute(count).fetchone(), (11,))
+        self.undo()
+        self.assertEqual(database.execute(count).fetchone(), (10,))
+        database.close()
+        self.assert_state(before)
+
+    def test_rows_while_it_is_open(self):
+        (self.home / "state.db").unlink()
+        self.make_database(self.home / "state.db", rows=10, wal=True)
+        database = sqlite3.connect(self.home / "state.db", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("SELECT count(*) FROM t").fetchone()
+        self.take_in()
+        database.execute("INSERT INTO t (text) VALUES ('mine')")
+        self.undo(expect=3)
+        self.assertEqual(database.execute("SELECT text FROM t").fetchall()[-1], ("mine",))
+
     def test_twice_with_nothing_to_do(self):
         self.take_in("--include", "config.yaml")
         hb.write(self.home / "config.yaml", b"model: mine\n")
@@ -282,6 +318,19 @@ class Links(UndoCase):
         (self.home / "made").symlink_to("apart")
         self.undo("--force", expect=None)
         self.assertEqual((self.home / "apart/x").read_bytes(), b"x")
+
+    def test_what_lies_where_a_new_file_was(self):
+        """A directory, a pipe: nothing of it goes."""
+        self.take_in()
+        (self.home / "fresh-link").unlink()
+        hb.write(self.home / "fresh-link/mine", b"mine")
+        (self.home / "second.bin").unlink()
+        os.mkfifo(self.home / "second.bin")
+        for words in ("--yes",), ("--force",):
+            done = self.undo(*words, expect=3)
+            self.assertLessEqual({"fresh-link", "second.bin"}, {row["path"] for row in done["skipped"]})
+            self.assertEqual((self.home / "fresh-link/mine").read_bytes(), b"mine")
+            self.assertTrue((self.home / "second.bin").is_fifo())
 
 
 class Tar(Import):
@@ -354,6 +403,25 @@ class Receipts(UndoCase):
         before = self.content(other)
         self.assert_mentions(self.hbcore("--home", other, "undo", "--force", expect=1), "damaged")
         self.assertEqual(self.content(other), before)
+
+    def test_a_profile(self):
+        """What goes into it is taken back there; one of the whole home is another one."""
+        profile = self.home / "profiles/one"
+        hb.write(profile / "config.yaml", b"model: profile\n")
+        env = {"HERMES_HOME": str(profile)}
+        before = self.state()
+        self.hbcore("import", "--force", "--backup-first", "--include", "config.yaml", self.archive, env=env)
+        self.assertEqual((profile / "config.yaml").read_bytes(), b"model: small\n")
+        self.hbcore("--home", self.home, "undo", expect=1)
+        self.hbcore("undo", "--yes", env=env)
+        after = self.state()
+        for name in list(after):
+            if name.startswith((b"profiles/one/backups", b"profiles/one/.hbcore-id")):
+                after.pop(name)
+        self.assertEqual(hb.differences(before, after), [])
+        shutil.rmtree(profile)
+        profile.mkdir()
+        self.assert_mentions(self.hbcore("undo", env=env, expect=1), f"--home {self.home} undo")
 
     def test_the_archive_is_gone(self):
         self.take_in()
