@@ -260,6 +260,8 @@ static void copy_row(struct hb_undo_receipt *receipt, const struct hb_undo_row *
 
 void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receipt *receipt)
 {
+    receipt->left = undoing->receipt.way;
+    receipt->left.place = hb_copy_text(undoing->receipt.way.place);
     for (size_t i = 0; i < undoing->receipt.count; i++) {
         const struct hb_undo_row *row = &undoing->receipt.rows[i];
         if (undoing->parts[i].fate == HB_UNDO_REMOVE)
@@ -267,10 +269,6 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receip
         if (undoing->parts[i].fate != HB_UNDO_LEAVE)
             continue;
         copy_row(receipt, row, row->was, HB_UNDO_WAITS);
-        if (receipt->left.place == NULL) {
-            receipt->left = undoing->receipt.way;
-            receipt->left.place = hb_copy_text(undoing->receipt.way.place);
-        }
     }
 }
 

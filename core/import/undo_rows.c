@@ -26,29 +26,39 @@ static const char *path_of(const void *rows, size_t row, size_t *bytes)
     return path;
 }
 
-/* Those on the way that are not there: the import makes them. */
-static void add_directories(struct rows *rows, const char *path, size_t bytes)
+static void add_directory(struct rows *rows, const char *way, size_t bytes)
 {
     struct hb_place place;
-    if (bytes == 0 || (rows->known != NULL && strncmp(rows->known, path, bytes) == 0 &&
-                       (rows->known[bytes] == '/' || rows->known[bytes] == '\0')))
+    HB_AUTO_FREE char *path = hb_copy_bytes(way, bytes);
+    if (hb_path_table_find(&rows->made, path, bytes, path_of, &rows->receipt->rows) != SIZE_MAX)
         return;
-    HB_AUTO_FREE char *way = hb_copy_bytes(path, bytes);
-    const char *slash = strrchr(way, '/');
-    add_directories(rows, way, slash == NULL ? 0 : (size_t)(slash - way));
-    free(rows->known);
-    rows->known = hb_copy_text(way);
-    if (hb_path_table_find(&rows->made, way, bytes, path_of, &rows->receipt->rows) != SIZE_MAX)
-        return;
-    int result = hb_beneath_resolve(&rows->staging->run->home, way, HB_KEEP_LAST, &place, NULL);
+    int result = hb_beneath_resolve(&rows->staging->run->home, path, HB_KEEP_LAST, &place, NULL);
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
     if (!missing)
         return;
-    struct hb_undo_row *row = hb_undo_add(rows->receipt, way);
+    struct hb_undo_row *row = hb_undo_add(rows->receipt, path);
     row->type = HB_TYPE_DIRECTORY;
     row->was = HB_UNDO_NEW;
     hb_path_table_put(&rows->made, rows->receipt->count - 1, path_of, &rows->receipt->rows);
+}
+
+static bool is_known(const struct rows *rows, const char *path, size_t bytes)
+{
+    return rows->known != NULL && strncmp(rows->known, path, bytes) == 0 &&
+           (rows->known[bytes] == '/' || rows->known[bytes] == '\0');
+}
+
+/* Those on the way that are not there: the import makes them. */
+static void add_directories(struct rows *rows, const char *path, size_t bytes)
+{
+    if (bytes == 0 || is_known(rows, path, bytes))
+        return;
+    for (size_t end = 1; end <= bytes; end++)
+        if ((end == bytes || path[end] == '/') && !is_known(rows, path, end))
+            add_directory(rows, path, end);
+    free(rows->known);
+    rows->known = hb_copy_bytes(path, bytes);
 }
 
 /* Where a member goes. False: nowhere, and publishing says why. */

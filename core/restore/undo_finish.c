@@ -8,6 +8,7 @@
 #include "restore/undo_look.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -148,6 +149,24 @@ static void note_modes(struct hb_run *run, struct hb_undo_receipt *receipt)
     hb_last_target_clear(&last);
 }
 
+/* What a plugin did not put back (it was locked, say) waits, too. Nothing is left if nothing does.
+ */
+static void settle_left(struct hb_undo_receipt *receipt)
+{
+    bool waits = false;
+    for (size_t i = 0; i < receipt->count && receipt->left.place != NULL; i++) {
+        struct hb_undo_row *row = &receipt->rows[i];
+        if (row->was == HB_UNDO_REPLACED &&
+            (row->flags & (HB_UNDO_CLAIMED | HB_UNDO_HAS_NOTE)) == HB_UNDO_CLAIMED)
+            row->flags |= HB_UNDO_WAITS;
+        waits |= (row->flags & HB_UNDO_WAITS) != 0;
+    }
+    if (waits)
+        return;
+    free(receipt->left.place);
+    receipt->left.place = NULL;
+}
+
 /* By a run that was killed before it could drop the journal. */
 static bool is_finished(const char *home, const char *stage)
 {
@@ -168,6 +187,7 @@ void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const c
         uint64_t gone = remove_all(run, contents, &receipt);
         if (removed != NULL)
             *removed = gone;
+        settle_left(&receipt);
         note_modes(run, &receipt);
         if (hb_undo_write(&receipt, HB_UNDO_LAST, &why) == 0) {
             hb_undo_forget(id.id, HB_UNDO_NEXT);

@@ -160,15 +160,29 @@ static const char *take(struct reader *reader)
     return text;
 }
 
+/* A number in front of a blank. */
+static bool take_number(const char **at, uint64_t most, uint64_t *number)
+{
+    char *end;
+    if (**at < '0' || **at > '9')
+        return false;
+    *number = strtoull(*at, &end, 10);
+    if (*end != ' ' || *number > most)
+        return false;
+    *at = end + 1;
+    return true;
+}
+
 static bool read_note(const char *text, unsigned char note[HB_NOTE_CONTENT_BYTES])
 {
-    for (size_t i = 0; i < HB_NOTE_CONTENT_BYTES; i++) {
-        unsigned byte;
-        if (strspn(text + 2 * i, "0123456789abcdef") < 2 || sscanf(text + 2 * i, "%2x", &byte) != 1)
-            return false;
-        note[i] = (unsigned char)byte;
-    }
-    return text[2 * HB_NOTE_CONTENT_BYTES] == '\0';
+    static const char digits[] = "0123456789abcdef";
+    if (strlen(text) != 2 * (size_t)HB_NOTE_CONTENT_BYTES ||
+        strspn(text, digits) != 2 * (size_t)HB_NOTE_CONTENT_BYTES)
+        return false;
+    for (size_t i = 0; i < HB_NOTE_CONTENT_BYTES; i++)
+        note[i] = (unsigned char)((strchr(digits, text[2 * i]) - digits) << 4 |
+                                  (strchr(digits, text[2 * i + 1]) - digits));
+    return true;
 }
 
 static void take_way(struct reader *reader, struct hb_undo_way *way)
@@ -195,37 +209,40 @@ static bool is_plain(const char *path)
 
 static void take_row(struct reader *reader, struct hb_undo_receipt *receipt)
 {
-    char letter, note[2 * HB_NOTE_CONTENT_BYTES + 1];
-    unsigned was, flags, old_mode, mode;
-    const char *line = take(reader), *path = take(reader), *link = take(reader);
-    if (sscanf(line, "%c %u %u %u %u %64s", &letter, &was, &flags, &old_mode, &mode, note) != 6 ||
-        was > HB_UNDO_GONE || old_mode > 07777 || mode > 07777 || flags > UINT8_MAX ||
-        !is_plain(path) || strchr("dlf", letter) == NULL) {
+    static const char letters[] = "dlf";
+    static const uint64_t most[] = {HB_UNDO_GONE, UINT8_MAX, 07777, 07777};
+    uint64_t numbers[4];
+    const char *line = take(reader), *path = take(reader), *link = take(reader), *at = line + 2;
+    bool right =
+        *line != '\0' && strchr(letters, *line) != NULL && line[1] == ' ' && is_plain(path);
+    for (int i = 0; i < 4 && right; i++)
+        right = take_number(&at, most[i], &numbers[i]);
+    if (!right) {
         reader->wrong = true;
         return;
     }
     struct hb_undo_row *row = hb_undo_add(receipt, path);
     free(row->link);
     row->link = hb_copy_text(link);
-    row->type = letter == 'd' ? HB_TYPE_DIRECTORY : letter == 'l' ? HB_TYPE_SYMLINK : HB_TYPE_FILE;
-    row->was = (uint8_t)was;
-    row->flags = (uint8_t)flags;
-    row->old_mode = (uint16_t)old_mode;
-    row->mode = (uint16_t)mode;
-    reader->wrong |= !read_note(note, row->note);
+    row->type = *line == 'd' ? HB_TYPE_DIRECTORY : *line == 'l' ? HB_TYPE_SYMLINK : HB_TYPE_FILE;
+    row->was = (uint8_t)numbers[0];
+    row->flags = (uint8_t)numbers[1];
+    row->old_mode = (uint16_t)numbers[2];
+    row->mode = (uint16_t)numbers[3];
+    reader->wrong |= !read_note(at, row->note);
 }
 
 /* The last ones may be torn, and then say nothing. */
 static void take_notes(struct reader *reader, struct hb_undo_receipt *receipt)
 {
+    static const char note_word[] = "note ";
     while (reader->at < reader->end && !reader->wrong) {
-        size_t row;
-        char text[2 * HB_NOTE_CONTENT_BYTES + 1];
+        uint64_t row;
         unsigned char note[HB_NOTE_CONTENT_BYTES];
-        const char *line = take(reader);
+        const char *line = take(reader), *at = line + sizeof note_word - 1;
         receipt->told |= strcmp(line, "told") == 0;
-        if (sscanf(line, "note %zu %64s", &row, text) != 2 || row >= receipt->count ||
-            !read_note(text, note))
+        if (strncmp(line, note_word, sizeof note_word - 1) != 0 ||
+            !take_number(&at, UINT32_MAX, &row) || row >= receipt->count || !read_note(at, note))
             continue;
         memcpy(receipt->rows[row].note, note, sizeof note);
         receipt->rows[row].flags |= HB_UNDO_HAS_NOTE;
@@ -341,7 +358,7 @@ int hb_undo_write(const struct hb_undo_receipt *receipt, enum hb_undo_which whic
     return result;
 }
 
-/* A record behind a receipt. */
+/* A record behind a receipt, which is on the disk if it is the last one's. */
 static void append(const char *home, enum hb_undo_which which, const char *line)
 {
     char name[NAME_BYTES];
@@ -353,8 +370,8 @@ static void append(const char *home, enum hb_undo_which which, const char *line)
         directory < 0
             ? -1
             : openat(directory, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || write(fd, line, strlen(line) + 1) < 0)
-        return; /* then it is unknown */
+    if (fd >= 0 && hb_write_all(fd, line, strlen(line) + 1) == 0 && which == HB_UNDO_LAST)
+        (void)fsync(fd);
 }
 
 void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row)

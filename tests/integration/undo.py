@@ -250,6 +250,33 @@ class Import(UndoCase):
         self.undo(expect=3)
         self.assertEqual(database.execute("SELECT text FROM t").fetchall()[-1], ("mine",))
 
+    def test_nothing_but_new_files(self):
+        before = self.state()
+        self.take_in("--include", "made/")
+        done = self.undo()
+        self.assertEqual((done["files"], done["removed"]), (0, 2))
+        self.assert_state(before)
+        self.undo()
+        self.assertEqual((self.home / "made/deep/er/x").read_bytes(), b"x")
+
+    def test_what_cannot_be_put_back_now(self):
+        """Its plugin refuses; --force tries it again, and nothing else."""
+        before = self.state()
+        self.take_in()
+        imported = self.state()
+        database = sqlite3.connect(self.home / "state.db", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("PRAGMA user_version").fetchall()
+        done = self.undo("--set", "content:sqlite.wait=0", "--yes", expect=3)
+        self.assertEqual([row["path"] for row in done["skipped"]], ["state.db"])
+        database.execute("ROLLBACK")
+        database.close()
+        half = self.state()
+        self.assertEqual(half[b"state.db"], imported[b"state.db"])
+        self.undo("--force")
+        self.assert_state(before)
+
     def test_twice_with_nothing_to_do(self):
         self.take_in("--include", "config.yaml")
         hb.write(self.home / "config.yaml", b"model: mine\n")
