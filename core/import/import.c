@@ -376,7 +376,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;
-    if (status == HB_OK && request->source == NULL)
+    if (status == HB_OK && request->source == NULL && request->archive != NULL)
         hb_archive_marks_report(&import.archive, request->choice);
     result->damaged = status == HB_STATUS_FATAL && import.staging.met_damage;
     hb_archive_close(&import.archive);

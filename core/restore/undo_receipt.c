@@ -358,8 +358,8 @@ int hb_undo_write(const struct hb_undo_receipt *receipt, enum hb_undo_which whic
     return result;
 }
 
-/* A record behind a receipt, which is on the disk if it is the last one's. */
-static void append(const char *home, enum hb_undo_which which, const char *line)
+/* A record behind a receipt; with `more` flags, which say whether it is on the disk then. */
+static void append(const char *home, enum hb_undo_which which, const char *line, int more)
 {
     char name[NAME_BYTES];
     HB_AUTO_AS as = {.changed = false};
@@ -367,11 +367,11 @@ static void append(const char *home, enum hb_undo_which which, const char *line)
     HB_AUTO_CLOSE int directory = open_state(false, NULL);
     name_of(home, which, name);
     HB_AUTO_CLOSE int fd =
-        directory < 0
-            ? -1
-            : openat(directory, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && hb_write_all(fd, line, strlen(line) + 1) == 0 && which == HB_UNDO_LAST)
-        (void)fsync(fd);
+        directory < 0 ? -1
+                      : openat(directory, name,
+                               O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | more);
+    if (fd < 0 || write(fd, line, strlen(line) + 1) < 0)
+        return; /* then it is unknown */
 }
 
 void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row)
@@ -379,12 +379,12 @@ void hb_undo_append(const struct hb_undo_receipt *receipt, size_t row)
     char line[LINE_BYTES], note[2 * HB_NOTE_CONTENT_BYTES + 1];
     put_note(receipt->rows[row].note, note);
     snprintf(line, sizeof line, "note %zu %s", row, note);
-    append(receipt->home, HB_UNDO_NEXT, line);
+    append(receipt->home, HB_UNDO_NEXT, line, 0);
 }
 
 void hb_undo_tell(const char *home)
 {
-    append(home, HB_UNDO_LAST, "told");
+    append(home, HB_UNDO_LAST, "told", O_DSYNC); /* one call: the last, or not made */
 }
 
 void hb_undo_forget(const char *home, enum hb_undo_which which)

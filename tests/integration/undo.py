@@ -62,7 +62,8 @@ class UndoCase(hb.Case):
 
     def assert_state(self, wanted):
         rows = hb.differences(wanted, self.state())
-        self.assertFalse(rows, "\n".join(rows[:20]))
+        if rows:
+            self.fail("\n".join(row[:300] for row in rows[:20]))
 
     def take_in(self, *arguments, archive=None, **keywords):
         return self.hbcore("--home", self.home, *self.options, "import", "--force", "--backup-first", *arguments,
