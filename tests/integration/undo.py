@@ -451,6 +451,41 @@ class Receipts(UndoCase):
         profile.mkdir()
         self.assert_mentions(self.hbcore("undo", env=env, expect=1), f"--home {self.home} undo")
 
+    def owners(self):
+        return {path.relative_to(self.home): path.lstat().st_uid for path in self.home.rglob("*")
+                if "backups" not in path.parts and path.name != ".hbcore-id"}
+
+    def test_as_root_in_the_home_of_another(self):
+        """All stays his; and his own undo knows nothing of it."""
+        his = self.somebody_else(self.home)
+        if not his:
+            self.skip("not root")
+        before, owners = self.state(), self.owners()
+        self.take_in()
+        self.dir.chmod(0o755)
+        env = {"HOME": str(self.dir / "his"), "XDG_STATE_HOME": str(self.dir / "his/state")}
+        (self.dir / "his").mkdir()
+        os.chown(self.dir / "his", hb.NOBODY, hb.NOBODY)
+        self.hbcore("--home", self.home, "undo", env=env, expect=1, **his)
+        self.hbcore("--home", self.home, "undo", env={"XDG_STATE_HOME": str(self.user / "state")}, expect=1, **his)
+        self.undo()
+        self.assert_state(before)
+        self.assertEqual(self.owners(), owners)
+        self.assertEqual(set(owners.values()), {hb.NOBODY})
+
+    def test_root_goes_by_no_receipt_of_another(self):
+        """Not even where he has it lie."""
+        his = self.somebody_else(self.home, self.user)
+        if not his:
+            self.skip("not root")
+        self.archive.chmod(0o644)
+        self.take_in(**his)
+        state = self.state()
+        self.hbcore("--home", self.home, "undo", "--force", expect=1)
+        self.assert_state(state)
+        self.hbcore("--home", self.home, "undo", "--yes", **his)
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"model: large\n")
+
     def test_the_archive_is_gone(self):
         self.take_in()
         before = self.state()
