@@ -8,6 +8,7 @@
 #include "import/staging_notes.h"
 #include "import/staging_unchanged.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -194,6 +195,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         hb_staging_note_renamed(staging);
+    if (status == HB_OK && staging->undoing != NULL)
+        free(hb_undoing_look_again(staging->undoing, staging->run, staging->plan));
     if (status == HB_OK && staging->only_changed)
         hb_staging_leave_unchanged(staging);
     if (status == HB_OK)

@@ -40,7 +40,7 @@ struct hb_staging {
     bool exact;           /* paths are those of the home itself: no link at their end is followed */
     const char *what;     /* what is done, for the receipt of an undo */
     const struct hb_undo_way *way_back; /* known when `before` was called; place NULL: none */
-    const struct hb_undoing *undoing;   /* what is taken back; or NULL */
+    struct hb_undoing *undoing;         /* what is taken back; or NULL */
     struct hb_undo_receipt undo;        /* what this does; stage NULL: there is none */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };

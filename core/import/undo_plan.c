@@ -49,21 +49,26 @@ static void choose(struct hb_undoing *undoing)
 static const char in_use[] =
     "it was not there before, but a program may be using it; remove it when none does";
 
+static struct hb_undo_part part_of(enum hb_undo_fate fate, const char *why)
+{
+    return (struct hb_undo_part){(uint8_t)fate, why, SIZE_MAX};
+}
+
 /* What was new goes. */
 static struct hb_undo_part fate_of_new(struct hb_undoing *undoing, struct hb_run *run,
                                        struct hb_undo_row *row, enum hb_undo_state state,
                                        const char *why)
 {
     if (state == HB_UNDO_ABSENT)
-        return (struct hb_undo_part){HB_UNDO_DONE, NULL};
+        return part_of(HB_UNDO_DONE, NULL);
     if ((row->flags & HB_UNDO_CLAIMED) != 0)
-        return (struct hb_undo_part){HB_UNDO_CANNOT, in_use};
+        return part_of(HB_UNDO_CANNOT, in_use);
     if (state == HB_UNDO_AS_LEFT)
-        return (struct hb_undo_part){HB_UNDO_REMOVE, NULL};
+        return part_of(HB_UNDO_REMOVE, NULL);
     if (undoing->force && row->type != HB_TYPE_DIRECTORY && hb_undo_take_present(run, row))
-        return (struct hb_undo_part){HB_UNDO_REMOVE, NULL};
-    return (struct hb_undo_part){
-        undoing->force || row->type == HB_TYPE_DIRECTORY ? HB_UNDO_CANNOT : HB_UNDO_LEAVE, why};
+        return part_of(HB_UNDO_REMOVE, NULL);
+    return part_of(
+        undoing->force || row->type == HB_TYPE_DIRECTORY ? HB_UNDO_CANNOT : HB_UNDO_LEAVE, why);
 }
 
 static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *run,
@@ -72,7 +77,7 @@ static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *ru
     static const char removed[] = "it has been removed since", made[] = "it has been made since";
     struct hb_place place;
     const char *why = NULL;
-    struct hb_undo_part part = {HB_UNDO_PUT_BACK, NULL};
+    struct hb_undo_part part = part_of(HB_UNDO_PUT_BACK, NULL);
     enum hb_undo_state state = hb_undo_look(run, contents, row, &place, &why);
     bool is_directory = place.exists && S_ISDIR(place.status.st_mode);
     if (row->was == HB_UNDO_NEW)
@@ -80,10 +85,10 @@ static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *ru
     else if (row->was == HB_UNDO_GONE && row->type == HB_TYPE_DIRECTORY && is_directory)
         part.fate = HB_UNDO_DONE;
     else if (row->was == HB_UNDO_GONE ? state != HB_UNDO_ABSENT : state != HB_UNDO_AS_LEFT)
-        part = (struct hb_undo_part){undoing->force ? HB_UNDO_PUT_BACK : HB_UNDO_LEAVE,
-                                     row->was == HB_UNDO_GONE  ? made
-                                     : state == HB_UNDO_ABSENT ? removed
-                                                               : why};
+        part = part_of(undoing->force ? HB_UNDO_PUT_BACK : HB_UNDO_LEAVE,
+                       row->was == HB_UNDO_GONE  ? made
+                       : state == HB_UNDO_ABSENT ? removed
+                                                 : why);
     hb_place_clear(&place);
     return part;
 }
@@ -111,6 +116,29 @@ uint64_t hb_undoing_count(const struct hb_undoing *undoing, enum hb_undo_fate fa
         count +=
             undoing->parts[i].fate == fate && undoing->receipt.rows[i].type != HB_TYPE_DIRECTORY;
     return count;
+}
+
+char *hb_undoing_look_again(struct hb_undoing *undoing, struct hb_run *run,
+                            struct hb_restore_plan *plan)
+{
+    char *first = NULL;
+    for (size_t i = 0; i < undoing->receipt.count && !undoing->force; i++) {
+        struct hb_undo_row *row = &undoing->receipt.rows[i];
+        struct hb_undo_part *part = &undoing->parts[i];
+        if (part->fate != HB_UNDO_PUT_BACK && part->fate != HB_UNDO_REMOVE)
+            continue;
+        struct hb_undo_part now = fate_of(undoing, run, undoing->contents, row);
+        if (now.fate == part->fate)
+            continue;
+        if (first == NULL)
+            first = hb_copy_text(row->path);
+        if (plan == NULL)
+            break;
+        if (part->member != SIZE_MAX)
+            plan->rows[part->member].action = HB_UNWANTED;
+        *part = now;
+    }
+    return first;
 }
 
 /* ---- the way back -------------------------------------------------------------------------- */
@@ -186,11 +214,12 @@ static void take_member(struct hb_undoing *undoing, struct hb_run *run,
     if (part->fate != HB_UNDO_PUT_BACK)
         return;
     if (why != NULL || plan->catalog->members[index].type == HB_TYPE_SPECIAL) {
-        *part = (struct hb_undo_part){HB_UNDO_CANNOT, not_there};
+        *part = part_of(HB_UNDO_CANNOT, not_there);
         return;
     }
     const struct hb_catalog_common *common = hb_catalog_common(plan->catalog, index);
     planned->action = HB_SELECTED;
+    part->member = index;
     if (row->type != HB_TYPE_FILE && plan->catalog->members[index].type == HB_TYPE_FILE)
         planned->mode = /* what is there now has none that could be kept */
             (common->entry_flags & HB_ENTRY_HAS_MODE) != 0 ? common->mode & 0777 : 0600;
@@ -219,6 +248,7 @@ void hb_undoing_plan(struct hb_undoing *undoing, struct hb_run *run,
                      struct hb_restore_plan *plan)
 {
     const struct hb_undo_receipt *receipt = &undoing->receipt;
+    undoing->contents = contents;
     hb_restore_plan_begin(plan, contents);
     HB_AUTO_FREE uint32_t *from = hb_hard_links_find(plan->catalog);
     for (size_t i = 0; i < plan->count; i++) {
@@ -236,7 +266,7 @@ void hb_undoing_plan(struct hb_undoing *undoing, struct hb_run *run,
             take_member(undoing, run, archive, plan, index, i);
         else if (undoing->parts[i].fate == HB_UNDO_PUT_BACK &&
                  receipt->rows[i].type != HB_TYPE_DIRECTORY)
-            undoing->parts[i] = (struct hb_undo_part){HB_UNDO_CANNOT, not_there};
+            undoing->parts[i] = part_of(HB_UNDO_CANNOT, not_there);
     }
     hb_settle_links(run, plan, from);
     count(plan, from);

@@ -26,13 +26,15 @@ enum hb_undo_fate {
 struct hb_undo_part {
     uint8_t fate;    /* enum hb_undo_fate */
     const char *why; /* of HB_UNDO_LEAVE and HB_UNDO_CANNOT: the rest of a sentence, constant */
+    size_t member;   /* that is put back, of the plan; or SIZE_MAX */
 };
 
 struct hb_undoing {
     struct hb_undo_receipt receipt; /* what is taken back */
     bool force;
     bool dry_run;
-    struct hb_undo_part *parts; /* one a row */
+    struct hb_undo_part *parts;      /* one a row */
+    const struct hb_chain *contents; /* of the import, when it is planned */
 };
 
 /*
@@ -51,6 +53,14 @@ uint64_t hb_undoing_count(const struct hb_undoing *undoing, enum hb_undo_fate fa
 void hb_undoing_plan(struct hb_undoing *undoing, struct hb_run *run,
                      const struct hb_archive *archive, const struct hb_chain *contents,
                      struct hb_restore_plan *plan);
+
+/*
+ * Once more, since somebody may have answered late, and programs go on: what has been changed
+ * meanwhile is left, too, and not restored by the plan. With `plan` NULL, which is too late for
+ * that, only the path of the first is told; caller frees. NULL: nothing has been changed.
+ */
+char *hb_undoing_look_again(struct hb_undoing *undoing, struct hb_run *run,
+                            struct hb_restore_plan *plan);
 
 /* Into the receipt of the undo: what it removes, and what it leaves. */
 void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receipt *receipt);

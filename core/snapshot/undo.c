@@ -144,6 +144,13 @@ static int on_before(void *context, struct hb_error *error)
     if (status == HB_STATUS_FATAL)
         hb_error_hint(error, "nothing was changed; correct this, or bring single files back with "
                              "`hbcore import ARCHIVE --include PATH`");
+    HB_AUTO_FREE char *changed =
+        status == HB_OK ? hb_undoing_look_again(&undo->undoing, undo->request->run, NULL) : NULL;
+    if (changed != NULL) {
+        status = hb_error_set(error, HB_STATUS_FATAL,
+                              "%s: has been changed meanwhile; nothing was taken back", changed);
+        hb_error_hint(error, "use `hbcore undo` again: it leaves that file alone");
+    }
     undo->way_back.place = undo->result->way_back == NULL
                                ? hb_copy_text("")
                                : hb_way_back_place(undo->result->way_back);

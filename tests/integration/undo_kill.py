@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """undo that is killed at any moment can be run again; and an import that was killed, completed and undone."""
+import os
 import shutil
+import subprocess
 import unittest
 
 import fault
@@ -109,6 +111,52 @@ class Undo(KillCase):
                 self.hbcore(*self.line("undo", "--yes"), expect=None)
                 self.assertEqual((self.home / "fresh.txt").read_bytes(), b"after the kill")
                 self.assertEqual(self.database_rows(self.home / "profiles/one/state.db")[-1][1], "after the kill")
+
+
+class Meanwhile(KillCase):
+    def setUp(self):
+        super().setUp()
+        self.take_in()
+
+    def test_while_it_asks(self):
+        process = subprocess.Popen(self.command("--home", self.home, "undo"), env=self.environment(),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.kill)
+        seen = b""
+        while b"[y/N]" not in seen:
+            byte = os.read(process.stdout.fileno(), 1)
+            self.assertTrue(byte, seen)
+            seen += byte
+        undo.add_row(self.home / "state.db")
+        hb.write(self.home / "config.yaml", b"mine")
+        hb.write(self.home / "fresh.txt", b"mine")
+        output, errors = process.communicate(b"y\n", timeout=240)
+        self.assertEqual(process.returncode, 3, (output, errors))
+        self.assertIn(b"state.db: is left as it is: it has been changed since", errors)
+        self.assertEqual(self.database_rows(self.home / "state.db")[-1][1], "mine")
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"mine")
+        self.assertEqual((self.home / "fresh.txt").read_bytes(), b"mine")
+        self.assertEqual(len(self.database_rows(self.home / "profiles/one/state.db")), 20)
+
+    def test_while_the_way_back_is_made(self):
+        before = self.state()
+        write = self.dir / "write"
+        write.write_text(f"#!/bin/sh\necho mine > {self.home}/config.yaml\n")
+        write.chmod(0o755)
+        done = self.faulted(*self.line("undo", "--yes"), calls="rename", path="*/backups/*", at=1, run=write, expect=1)
+        self.assertEqual(done.hits, 1)
+        self.assert_mentions(done, "config.yaml: has been changed meanwhile")
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"mine\n")
+        after = self.state()
+        after.pop(b"config.yaml")
+        before.pop(b"config.yaml")
+        self.assertEqual(hb.differences(before, after), [])
+        self.hbcore(*self.line("undo", "--yes"), expect=3)
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"mine\n")
+        self.assertEqual(len(self.database_rows(self.home / "state.db")), 10)
 
 
 class Import(KillCase):
