@@ -215,7 +215,7 @@ int hb_staging_publish(struct hb_staging *staging,
     if (status == HB_OK && before != NULL)
         status = ask_before(before, context, error);
     if (status == HB_OK && staging->way_back != NULL && staging->way_back->place != NULL)
-        hb_undo_rows_write(staging);
+        status = hb_undo_rows_write(staging, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK) {

@@ -133,7 +133,7 @@ static void add_all(struct rows *rows)
     }
 }
 
-void hb_undo_rows_write(struct hb_staging *staging)
+int hb_undo_rows_write(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_run *run = staging->run;
     struct hb_undo_receipt *receipt = &staging->undo;
@@ -154,10 +154,15 @@ void hb_undo_rows_write(struct hb_staging *staging)
     hb_path_table_clear(&rows.made);
     hb_last_target_clear(&rows.last);
     if (*receipt->home != '\0' && hb_undo_write(receipt, HB_UNDO_NEXT, &why) == 0)
-        return;
+        return HB_OK;
+    hb_undo_receipt_clear(receipt);
+    if (staging->undoing != NULL)
+        return hb_error_set(
+            error, HB_STATUS_FATAL, "%s: nothing was changed, since no receipt can be written: %s",
+            run->home.path, why != NULL ? why : "nobody can tell which home this is");
     hb_report_add(&run->report, HB_FOUND_NOTE, "",
                   "this cannot be taken back with `hbcore undo`, since no receipt can be written: "
                   "%s",
                   why != NULL ? why : "nobody can tell which home this is");
-    hb_undo_receipt_clear(receipt);
+    return HB_OK;
 }

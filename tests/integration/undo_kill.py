@@ -99,6 +99,32 @@ class Undo(KillCase):
                 self.assertEqual((self.home / "config.yaml").read_bytes(), b"model: large\n")
                 self.assertEqual(len(self.database_rows(self.home / "state.db")), 10)
 
+    def test_calls_that_fail(self):
+        """It says what is not done; what it says it has done is so; and it can be run again."""
+        for calls, error, most in (("write,allocate", "ENOSPC", 12), ("rename,link", "EIO", 12), ("sync", "EIO", 8),
+                                   ("create", "EMFILE", 12), ("remove", "EACCES", 8)):
+            self.restore()
+            total = self.faulted(*self.line("undo", "--yes"), calls=calls).count
+            for at in fault.some(range(1, total + 1), most):
+                with self.subTest(calls=calls, at=at):
+                    self.restore()
+                    done = self.faulted("--json", *self.line("undo", "--yes"), calls=calls, at=at, error=error, expect=None)
+                    self.assertIn(done.returncode, (0, 1, 3), self.describe(done))
+                    for stage in self.home.glob(".hbcore-stage-*"):  # that could not be removed, and is named
+                        if calls == "remove" and not (stage / "journal").exists():
+                            shutil.rmtree(stage)
+                    if done.returncode == 0:
+                        self.assert_state(self.undone)
+                    elif done.returncode == 3:
+                        named = {row["path"].encode() for kind in ("skipped", "doubtful") for row in self.summary(done)[kind]}
+                        rows = hb.differences(self.undone, self.state())
+                        wrong = [row for row in rows if not any(repr(name) in row for name in named)]
+                        if b"" not in named:  # a flush
+                            self.assertEqual(wrong, [], self.describe(done))
+                    else:
+                        self.hbcore(*self.line("undo", "--yes"))
+                        self.assert_state(self.undone)
+
     def test_edits_after_the_kill(self):
         self.restore()
         total = self.faulted(*self.line("undo", "--yes"), calls="rename,remove").count
