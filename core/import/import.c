@@ -186,6 +186,7 @@ static int publish(struct import *import)
                            &result, &import->publishing, import->error);
     if (status == HB_OK)
         hb_undo_finish(import->run, &import->contents, import->run->stage.name,
+                       import->staging.undo.stage == NULL ? NULL : &import->staging.undo,
                        &import->result->removed);
     import->result->files = result.files;
     import->result->bytes = result.bytes;

@@ -191,14 +191,16 @@ static int carry_through(struct recovery *recovery)
     int read = hb_begun_read(recovery->stage.fd, HB_MARK_BEGUN, &begun);
     if (read == 0)
         read = hb_begun_read(recovery->stage.fd, HB_MARK_LEFT, &left);
+    struct hb_undo_receipt undo = {.rows = NULL};
+    int noted = read == 0 ? hb_undo_of_stage(recovery->run, recovery->stage.name, &undo) : 0;
+    if (noted != 0 && noted != -ENOENT) /* all of an undo that was killed is done, or nothing */
+        read = noted;
     if (read != 0) {
         hb_begun_clear(&begun);
         hb_begun_clear(&left);
         hb_journal_close(journal);
         return hb_error_set(recovery->error, HB_STATUS_ENTRY, "%s", strerror(-read));
     }
-    struct hb_undo_receipt undo;
-    bool has_undo = hb_undo_of_stage(recovery->run, recovery->stage.name, &undo) == 0;
     hb_report_init(&left_alone);
     struct hb_restore_request request = {
         .run = recovery->run,
@@ -212,7 +214,7 @@ static int carry_through(struct recovery *recovery)
         .begun = &begun,
         .left = &left,
         .left_alone = &left_alone,
-        .undo = has_undo ? &undo : NULL,
+        .undo = noted == 0 ? &undo : NULL,
     };
     hb_restore_last_words(recovery->run);
     status = restore_again(recovery, &request, &restored);
@@ -223,6 +225,9 @@ static int carry_through(struct recovery *recovery)
     take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
+    if ((status == HB_OK && restored.postponed == 0) || status == HB_STATUS_FATAL)
+        hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name,
+                       noted == 0 ? &undo : NULL, NULL);
     hb_undo_receipt_clear(&undo);
     hb_begun_clear(&begun);
     hb_begun_clear(&left);
@@ -326,8 +331,6 @@ static int recover_stage(struct recovery *recovery, const char *name)
         *recovery->error = (struct hb_error){0};
         status = HB_OK;
     }
-    if (status == HB_OK)
-        hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name, NULL);
     close_stages(recovery, status != HB_OK);
     if (status == HB_STATUS_LATER) {
         HB_AUTO_FREE char *why = hb_copy_text(recovery->error->text);

@@ -21,7 +21,7 @@ int hb_undo_of_stage(struct hb_run *run, const char *stage, struct hb_undo_recei
     if (result == 0 && strcmp(receipt->stage, stage) == 0)
         return 0;
     hb_undo_receipt_clear(receipt);
-    return -ENOENT;
+    return result == 0 || result == -EPERM || result == -EBADMSG ? -ENOENT : result;
 }
 
 void hb_undo_note_claimed(struct hb_undo_receipt *receipt, const struct hb_instance *content,
@@ -177,28 +177,26 @@ static bool is_finished(const char *home, const char *stage)
 }
 
 void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
-                    uint64_t *removed)
+                    struct hb_undo_receipt *receipt, uint64_t *removed)
 {
     struct hb_home_id id;
-    struct hb_undo_receipt receipt;
     HB_AUTO_FREE char *why = NULL;
     hb_home_id_find(&run->home, false, &id);
-    if (hb_undo_of_stage(run, stage, &receipt) == 0) {
-        uint64_t gone = remove_all(run, contents, &receipt);
+    if (receipt != NULL) {
+        uint64_t gone = remove_all(run, contents, receipt);
         if (removed != NULL)
             *removed = gone;
-        settle_left(&receipt);
-        note_modes(run, &receipt);
-        if (hb_undo_write(&receipt, HB_UNDO_LAST, &why) == 0) {
-            hb_undo_forget(id.id, HB_UNDO_NEXT);
+        settle_left(receipt);
+        note_modes(run, receipt);
+        if (hb_undo_write(receipt, HB_UNDO_LAST, &why) == 0) {
+            hb_undo_forget(receipt->home, HB_UNDO_NEXT);
         } else { /* nor is what was done before it the last any more */
-            hb_undo_forget(id.id, HB_UNDO_LAST);
+            hb_undo_forget(receipt->home, HB_UNDO_LAST);
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
                           "this cannot be taken back with `hbcore undo`: %s", why);
         }
     } else if (*id.id != '\0' && !is_finished(id.id, stage)) {
         hb_undo_forget(id.id, HB_UNDO_LAST);
     }
-    hb_undo_receipt_clear(&receipt);
     hb_home_id_clear(&id);
 }

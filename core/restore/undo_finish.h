@@ -13,14 +13,17 @@
 #include "restore/undo_receipt.h"
 
 /*
- * `stage`: the name of the one that the journal is in. An import without a receipt of its own makes
- * the one before it void. What an undo could not remove is in the report; *removed, if that is not
- * NULL, are the files and links that it did.
+ * `stage`: the name of the one that the journal is in. An import without a receipt of its own
+ * (NULL) makes the one before it void. What an undo could not remove is in the report; *removed, if
+ * that is not NULL, are the files and links that it did.
  */
 void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const char *stage,
-                    uint64_t *removed);
+                    struct hb_undo_receipt *receipt, uint64_t *removed);
 
-/* The receipt that belongs to that stage. 0, or -ENOENT. hb_undo_receipt_clear in any case. */
+/*
+ * The receipt that belongs to that stage. 0; -ENOENT: none that is to be believed does; or -errno:
+ * there may be one that cannot be read now. hb_undo_receipt_clear in any case.
+ */
 int hb_undo_of_stage(struct hb_run *run, const char *stage, struct hb_undo_receipt *receipt);
 
 /* A plugin has put the row's content to that place: what it says of it is noted. */
