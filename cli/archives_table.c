@@ -46,7 +46,7 @@ const char *hb_archive_whose(const struct hb_preset_archive *row)
                                         [HB_HOME_OTHERS] = "other",
                                         [HB_HOME_UNKNOWN] = "unknown",
                                         [HB_HOME_UNTOLD] = "untold"};
-    return row->noted == HB_NOTED_SAME ? "path" : words[row->kept.whose];
+    return row->noted == HB_PATH_SAME ? "path" : words[row->kept.whose];
 }
 
 /* ---- for people ---------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ char *hb_archive_state(const struct hb_preset_archive *row)
         return hb_copy_text("not an archive");
     if (row->damage != NULL)
         return hb_text("damaged: %s", row->damage);
-    if (row->kept.whose == HB_HOME_OTHERS || row->noted == HB_NOTED_OTHER)
+    if (row->kept.whose == HB_HOME_OTHERS || row->noted == HB_PATH_OTHER)
         return home == NULL ? hb_copy_text("of another home")
                             : hb_text("of another home: %s", home);
     if (row->unproved && row->kept.whose == HB_HOME_UNKNOWN)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
+#include "answer.h"
 #include "archive/archive_sealed.h"
 #include "backup/way_back.h"
 #include "base/human.h"
-#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -16,12 +16,8 @@
 #include "import/import.h"
 #include "named_archive.h"
 #include "summary.h"
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 enum { REPLACED_NAMED = 10 /* files, before the question */ };
 
@@ -57,9 +53,10 @@ struct import_command {
     char *archive;           /* a path, a URL, or "-" */
     struct hb_changes shown; /* counts only */
     bool has_changes;
-    char *format;   /* of the archive; NULL until it is listed */
-    char *sealed;   /* what it is sealed with; NULL: nothing */
-    char *way_back; /* the archive that was made first */
+    char *format;            /* of the archive; NULL until it is listed */
+    char *sealed;            /* what it is sealed with; NULL: nothing */
+    char *way_back;          /* the archive that was made first */
+    struct hb_undo_way undo; /* the same, for an undo */
     char *home;
     struct hb_hooks hooks;
     struct hb_import_result result;
@@ -67,42 +64,6 @@ struct import_command {
 };
 
 /* ---- the question -------------------------------------------------------------------------- */
-
-/* One byte of standard input; -1 at the end of it, or on a signal. */
-static int read_byte(void)
-{
-    unsigned char byte;
-    ssize_t got = -1;
-    while (got < 0 && hb_interrupt_wait_input(STDIN_FILENO)) {
-        got = read(STDIN_FILENO, &byte, 1);
-        if (got < 0 && errno != EINTR && errno != EAGAIN)
-            return -1;
-    }
-    return got == 1 ? byte : -1;
-}
-
-/*
- * One line from standard input and no more of it, trimmed; -1 at the end of input or on a signal.
- * An answer that is too long is not an answer.
- */
-static int read_answer(char *answer, size_t bytes)
-{
-    size_t length = 0;
-    int byte = read_byte();
-    if (byte < 0)
-        return -1;
-    for (; byte >= 0 && byte != '\n'; byte = read_byte()) {
-        bool leading = length == 0 && isspace(byte);
-        if (!leading && length < bytes - 1)
-            answer[length++] = (char)byte;
-    }
-    if (hb_interrupt_signal() != 0)
-        return -1;
-    while (length > 0 && isspace((unsigned char)answer[length - 1]))
-        length--;
-    answer[length] = '\0';
-    return 0;
-}
 
 /* The first files that would be replaced, and how many there are more. */
 static void name_replaced(FILE *out, const struct hb_restore_plan *plan,
@@ -123,7 +84,6 @@ static void name_replaced(FILE *out, const struct hb_restore_plan *plan,
 static int ask(FILE *out, const struct hb_restore_plan *plan, const struct hb_changes *changes,
                struct hb_error *error)
 {
-    char answer[64];
     bool names = changes != NULL && changes->counts[HB_CHANGE_REPLACED] > 0;
     fprintf(out,
             "\nWarning: the target already has a configuration.\n"
@@ -131,26 +91,8 @@ static int ask(FILE *out, const struct hb_restore_plan *plan, const struct hb_ch
             names ? ":" : ".");
     if (names)
         name_replaced(out, plan, changes);
-    fprintf(out, "\nContinue? [y/N] ");
-    if ((fflush(out) != 0 || ferror(out)) &&
-        hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
-        hb_error_set(error, HB_STATUS_FATAL,
-                     "the question whether to import over existing files cannot be written; "
-                     "nothing was changed");
-        hb_error_hint(error, "use --force to import without being asked");
-        return HB_STATUS_FATAL;
-    }
-    if (read_answer(answer, sizeof answer) != 0) {
-        fputc('\n', out);
-        if (hb_interrupt_signal() != 0)
-            return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
-        hb_error_set(error, HB_STATUS_FATAL, "no answer; nothing was changed");
-        hb_error_hint(error, "use --force to import without being asked");
-        return HB_STATUS_FATAL;
-    }
-    if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
-        return HB_OK;
-    return HB_STATUS_NOMATCH;
+    return hb_answer(out, "--force", "the question whether to import over existing files",
+                     "import without being asked", error);
 }
 
 static const char nothing_changed[] = "nothing was changed",
@@ -322,6 +264,9 @@ static int on_before(void *context, struct hb_error *error)
     if (!command->options->backup_first)
         return HB_OK;
     int status = hb_way_back(&command->session->run, &command->way_back, &sealed, error);
+    if (status == HB_OK)
+        command->undo.place =
+            command->way_back == NULL ? hb_copy_text("") : hb_way_back_place(command->way_back);
     if (command->way_back != NULL && command->sealed != NULL && !sealed)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the safety backup is not sealed, though the archive is that was imported; "
@@ -473,6 +418,7 @@ static int import_archive(struct import_command *command)
         .force = options->force,
         .only_changed = options->only_changed,
         .choice = hb_choice_is_open(&command->choice) ? NULL : &command->choice,
+        .way_back = &command->undo,
         .begin = on_begin,
         .confirm = on_confirm,
         .before = on_before,
@@ -531,6 +477,7 @@ static int run(struct hb_session *session)
     free(command.format);
     free(command.sealed);
     free(command.way_back);
+    free(command.undo.place);
     free(command.home);
     hb_choice_clear(&command.choice);
     hb_hooks_close(&command.hooks);

@@ -68,6 +68,7 @@ static const char *word_of(const struct prune_command *command, const struct hb_
         [HB_STAYS_UNTOLD] = "stays: it cannot be identified now",
         [HB_STAYS_UNTIMED] = "stays: when it was made is not known",
         [HB_STAYS_HELD] = "stays: a newer one has shrunk",
+        [HB_STAYS_WAY_BACK] = "stays: undo goes back to it",
         [HB_STAYS_OTHERS] = "stays: it belongs to another home",
         [HB_STAYS_UNKNOWN] = "stays: it does not name its home",
     };

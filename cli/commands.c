@@ -4,11 +4,10 @@
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
-    &hb_command_backup,   &hb_command_import,     &hb_command_list,
-    &hb_command_cat,      &hb_command_verify,     &hb_command_snapshot,
-    &hb_command_archives, &hb_command_find_files, &hb_command_diff,
-    &hb_command_prune,    &hb_command_schedule,   &hb_command_plugins,
-    &hb_command_config,   &hb_command_completion, NULL,
+    &hb_command_backup,     &hb_command_import, &hb_command_undo,       &hb_command_list,
+    &hb_command_cat,        &hb_command_verify, &hb_command_snapshot,   &hb_command_archives,
+    &hb_command_find_files, &hb_command_diff,   &hb_command_prune,      &hb_command_schedule,
+    &hb_command_plugins,    &hb_command_config, &hb_command_completion, NULL,
 };
 
 #define AT(member) offsetof(struct hb_cli, member)

@@ -60,7 +60,7 @@ static struct found found_of(const struct hb_looked *looked, size_t number)
                           .started = row->kept.when.started,
                           .incomplete = hb_looks_complete(row) != HB_YES,
                           .shrunk = row->kept.shrunk,
-                          .noted = row->noted == HB_NOTED_SAME};
+                          .noted = row->noted == HB_PATH_SAME};
     if (!row->by_facts && row->origin.host != NULL)
         found.host = hb_copy_text(row->origin.host);
     memcpy(found.home, row->origin.home, sizeof found.home);
@@ -91,7 +91,7 @@ static void take(struct search *search, const struct hb_looked *looked, size_t n
 {
     const struct hb_preset_archive *row = &looked->archives->rows[number];
     struct hb_archive_facts facts = hb_archive_facts(row);
-    bool ours = row->kept.whose == HB_HOME_OURS || row->noted == HB_NOTED_SAME;
+    bool ours = row->kept.whose == HB_HOME_OURS || row->noted == HB_PATH_SAME;
     if (hb_looks_complete(row) == HB_CANNOT_TELL || facts.started <= 0 ||
         facts.started > time(NULL) + HB_AHEAD_SECONDS)
         return;

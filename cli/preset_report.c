@@ -26,11 +26,17 @@ static size_t count(const struct hb_preset_archives *archives, enum hb_fate fate
 const char *hb_json_fate(const struct hb_kept *kept)
 {
     static const char *const words[] = {
-        [HB_GOES] = "removed",          [HB_STAYS_NEW] = "new",
-        [HB_STAYS_KEPT] = "kept",       [HB_STAYS_COMPLETE] = "complete",
-        [HB_STAYS_NEEDED] = "needed",   [HB_STAYS_UNTOLD] = "untold",
-        [HB_STAYS_OTHERS] = "other",    [HB_STAYS_UNKNOWN] = "unknown",
-        [HB_STAYS_UNTIMED] = "untimed", [HB_STAYS_HELD] = "held",
+        [HB_GOES] = "removed",
+        [HB_STAYS_NEW] = "new",
+        [HB_STAYS_KEPT] = "kept",
+        [HB_STAYS_COMPLETE] = "complete",
+        [HB_STAYS_NEEDED] = "needed",
+        [HB_STAYS_UNTOLD] = "untold",
+        [HB_STAYS_OTHERS] = "other",
+        [HB_STAYS_UNKNOWN] = "unknown",
+        [HB_STAYS_UNTIMED] = "untimed",
+        [HB_STAYS_HELD] = "held",
+        [HB_STAYS_WAY_BACK] = "way_back",
     };
     return kept->fate == HB_GOES && !kept->removed ? "failed" : words[kept->fate];
 }

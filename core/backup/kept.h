@@ -31,6 +31,7 @@ enum hb_fate {
     HB_STAYS_UNTOLD,   /* nothing can be told about it now */
     HB_STAYS_UNTIMED,  /* the rules are of time, and nobody knows its own */
     HB_STAYS_HELD,     /* a newer one is marked as shrunk */
+    HB_STAYS_WAY_BACK, /* an undo goes back to it */
     HB_STAYS_OTHERS,
     HB_STAYS_UNKNOWN
 };
@@ -80,6 +81,7 @@ struct hb_kept {
     enum hb_answer complete; /* HB_NOT_ASKED: is_complete() tells; or known beforehand */
     bool just_made;          /* by this run */
     bool shrunk;             /* it is marked so (shrink.h), and nobody has accepted that */
+    bool way_back;           /* an undo goes back to it (restore/undo_receipt.h) */
     char *why;               /* nothing can be told, or it was to go and could not; or NULL */
     enum hb_fate fate;       /* the answer */
     uint32_t rules;          /* those by which it stays: 1 << HB_KEEP_… */

@@ -34,9 +34,9 @@ static void take_noted(const struct hb_run *run, const struct hb_preset_archives
         return;
     row->kept.whose = HB_HOME_UNKNOWN;
     if (!same)
-        row->noted = HB_NOTED_OTHER;
+        row->noted = HB_PATH_OTHER;
     else if (!row->unproved && !hb_row_may_be_a_strangers(run, path, &row->status))
-        row->noted = HB_NOTED_SAME;
+        row->noted = HB_PATH_SAME;
 }
 
 static void take_all_noted(const struct look *look, const struct hb_preset_archives *archives)
@@ -47,7 +47,7 @@ static void take_all_noted(const struct look *look, const struct hb_preset_archi
         return;
     for (size_t i = 0; i < archives->count; i++) {
         take_noted(run, archives, i);
-        some |= archives->rows[i].noted == HB_NOTED_SAME;
+        some |= archives->rows[i].noted == HB_PATH_SAME;
     }
     if (some && run->home.fd >= 0)
         hb_report_add_once(&run->report, HB_FOUND_NOTE, run->home.path,

@@ -17,6 +17,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/rights.h"
+#include "restore/undo_receipt.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,18 @@ static void settle(struct question *question, const struct hb_keep *keep)
     } while (question->again);
 }
 
+/* The archive of the last import with a way back is spared. */
+static void mark_way_back(const struct hb_preset_query *query, struct hb_preset_archives *archives)
+{
+    struct hb_undo_ways ways;
+    hb_undo_ways_read(&query->run->home, query->id, &ways);
+    for (size_t i = 0; i < archives->count && ways.count > 0; i++) {
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        archives->rows[i].kept.way_back = hb_undo_ways_have(&ways, path, false);
+    }
+    hb_undo_ways_clear(&ways);
+}
+
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      const struct hb_keep *keep, const char *made, bool complete, bool dry_run)
 {
@@ -260,6 +273,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
             archives->rows[i].kept.just_made = true;
         }
+    mark_way_back(query, archives);
     settle(&question, keep);
     request.count = archives->count;
     hb_prune_rows(&request);

@@ -29,7 +29,7 @@ struct hb_preset_archive {
     struct hb_origin origin;
     json_t *reasons; /* why it is incomplete, as its trailer has them; NULL: it was not asked */
     /* Where no home says which archives are its own (look.h): the path that it notes. */
-    enum hb_noted { HB_NOTED_NOT_ASKED, HB_NOTED_SAME, HB_NOTED_OTHER } noted;
+    enum hb_noted_path { HB_PATH_NOT_ASKED, HB_PATH_SAME, HB_PATH_OTHER } noted;
 };
 
 /* Whose it is, and when it was made; row->version is known, and why is NULL. */

@@ -133,6 +133,9 @@ void hb_retention(void *rows, size_t row_bytes, size_t count, const struct hb_ke
     for (size_t i = 0; i < count && !rule.found && !keeps_nothing(&rule); i++)
         if (kept_at(&rule, i)->fate == HB_GOES)
             kept_at(&rule, i)->fate = HB_STAYS_NEEDED;
+    for (size_t i = 0; i < count; i++)
+        if (kept_at(&rule, i)->fate == HB_GOES && kept_at(&rule, i)->way_back)
+            kept_at(&rule, i)->fate = HB_STAYS_WAY_BACK;
     bool held = is_held(&rule, count);
     for (size_t i = 0; i < count && held; i++)
         if (kept_at(&rule, i)->fate == HB_GOES)

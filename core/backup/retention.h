@@ -22,6 +22,8 @@
  * nothing goes at all. With nothing to keep, which only a person who says so gives, all goes that
  * is this home's and could be read.
  *
+ * What an undo goes back to stays as long as it does, whatever is said.
+ *
  * While the newest is marked as shrunk nothing goes, whatever else is said here: what is lost from
  * the home may be in the older ones alone. Only one that is read as complete and is not marked ends
  * that, if it is newer than those that are marked.

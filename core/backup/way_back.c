@@ -3,7 +3,9 @@
 
 #include "backup/preset_backup.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/progress.h"
+#include "base/url.h"
 #include "files/anywhere.h"
 #include <string.h>
 
@@ -91,4 +93,10 @@ int hb_way_back(struct hb_run *run, char **path, bool *sealed, struct hb_error *
     int status = archive_home(run, &own, path, sealed, error);
     hb_run_clear(&own);
     return status;
+}
+
+char *hb_way_back_place(const char *path)
+{
+    char *absolute = hb_url_scheme(path) > 0 ? NULL : hb_absolute(path);
+    return absolute == NULL ? hb_copy_text(path) : absolute;
 }

@@ -13,4 +13,7 @@
  */
 int hb_way_back(struct hb_run *run, char **path, bool *sealed, struct hb_error *error);
 
+/* The path of that archive as a receipt names it: absolute, or a URL. Caller frees. */
+char *hb_way_back_place(const char *path);
+
 #endif

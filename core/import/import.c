@@ -20,6 +20,7 @@
 #include "restore/recover.h"
 #include "restore/restore.h"
 #include "restore/target.h"
+#include "restore/undo_finish.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -190,6 +191,10 @@ static int publish(struct import *import)
         return status;
     status = hb_staging_publish(&import->staging, import->request->before, import->request->context,
                                 &result, &import->publishing, import->error);
+    if (status == HB_OK)
+        hb_undo_finish(import->run, &import->contents, import->run->stage.name,
+                       import->staging.undo.stage == NULL ? NULL : &import->staging.undo,
+                       &import->result->removed);
     import->result->files = result.files;
     import->result->bytes = result.bytes;
     import->result->unchanged = import->staging.unchanged;
@@ -282,12 +287,24 @@ static int make_plan(struct import *import)
     if (source != NULL)
         return source->make_plan(source->context, &import->filters, &import->contents,
                                  &import->plan, import->error);
-    int status = open_archive(import);
-    if (status == HB_OK)
+    int status = import->request->archive == NULL ? HB_OK : open_archive(import);
+    import->staging.source = import->archive.shown == NULL ? "nothing" : import->archive.shown;
+    if (status == HB_OK && import->request->undo != NULL)
+        hb_undoing_plan(import->request->undo, import->run, &import->archive, &import->contents,
+                        &import->plan);
+    else if (status == HB_OK)
         status = hb_select(&import->archive, &import->filters, &import->contents,
                            import->request->choice, &import->plan, import->error);
-    import->staging.source = import->archive.shown;
     return status;
+}
+
+/* There is nothing to be put back. */
+static int copy_none(void *context, struct hb_staging *staging, struct hb_error *error)
+{
+    (void)context;
+    (void)staging;
+    (void)error;
+    return HB_OK;
 }
 
 /* What was no stream. */
@@ -297,6 +314,8 @@ static int stage_all(struct import *import)
     int status = open_stage(import);
     if (status != HB_OK)
         return status;
+    if (source == NULL && import->request->archive == NULL)
+        return hb_staging_fill(&import->staging, copy_none, NULL, import->error);
     return source != NULL
                ? hb_staging_fill(&import->staging, source->copy_rows, source->context,
                                  import->error)
@@ -335,7 +354,8 @@ static int run_import(struct import *import)
     if (import->plan.wrapper != NULL)
         import->result->wrapper = hb_copy_text(import->plan.wrapper);
     status = confirm(import);
-    if (status != HB_OK || import->request->dry_run || (!is_archive && import->plan.files == 0))
+    if (status != HB_OK || import->request->dry_run ||
+        (!is_archive && import->plan.files == 0 && import->request->undo == NULL))
         return status;
     if (!import->archive.stream)
         status = stage_all(import);
@@ -370,12 +390,18 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         import.staging.in_trees = false;
         import.staging.narrows = true;
     }
+    import.staging.what = request->undo != NULL     ? "undo"
+                          : request->source != NULL ? "snapshot restore"
+                                                    : "import";
+    import.staging.way_back = request->way_back;
+    import.staging.undoing = request->undo;
+    import.staging.exact = request->undo != NULL;
     hb_staging_init(&import.staging);
     import.plan.catalog = &import.archive.catalog;
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;
-    if (status == HB_OK && request->source == NULL)
+    if (status == HB_OK && request->source == NULL && request->archive != NULL)
         hb_archive_marks_report(&import.archive, request->choice);
     result->damaged = status == HB_STATUS_FATAL && import.staging.met_damage;
     hb_archive_close(&import.archive);

@@ -32,6 +32,10 @@ struct hb_import_request {
     bool force;               /* do not ask */
     bool only_changed;        /* what the home holds already is left alone */
     struct hb_choice *choice; /* what of it; NULL: everything */
+    struct hb_undoing *undo;  /* that is taken back, from the archive or the source; or NULL.
+                               * `archive`  may be NULL then: nothing was there before */
+    /* For the next undo: where `before` has put what is there now. NULL, or place NULL: nowhere. */
+    const struct hb_undo_way *way_back;
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */
     int (*begin)(void *context, struct hb_error *error);
     /*
@@ -54,6 +58,7 @@ struct hb_import_result {
     uint64_t files;
     uint64_t bytes;
     uint64_t members;
+    uint64_t removed;   /* files and links, by an undo */
     uint64_t unchanged; /* with only_changed: files and links that were left alone */
     char *wrapper;      /* that was stripped, or NULL; caller frees */
     unsigned swept;

@@ -9,6 +9,7 @@
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
 #include "import/staging_notes.h"
+#include "import/undo_rows.h"
 #include "restore/seal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -159,6 +160,7 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
         .claims = &staging->plan->claims,
         .workers = hb_run_workers(staging->run),
         .checked = staging->checked,
+        .undo = staging->undo.stage == NULL ? NULL : &staging->undo,
     };
     *begun = true;
     int status = hb_restore(&request, result, error);
@@ -212,6 +214,8 @@ int hb_staging_publish(struct hb_staging *staging,
         status = hb_staging_write_journal(staging, &writer, error);
     if (status == HB_OK && before != NULL)
         status = ask_before(before, context, error);
+    if (status == HB_OK && staging->way_back != NULL && staging->way_back->place != NULL)
+        status = hb_undo_rows_write(staging, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK) {
@@ -247,6 +251,9 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     free(staging->places);
     free(staging->checked);
     hb_numbers_clear(&staging->notes);
+    if (!leave && staging->undo.stage != NULL) /* it is done with, or did not happen */
+        hb_undo_forget(staging->undo.home, HB_UNDO_NEXT);
+    hb_undo_receipt_clear(&staging->undo);
     free(staging->hashes);
     staging->hashes = NULL;
     staging->places = NULL;

@@ -38,7 +38,8 @@
  *        |  hb_staging_spread         to a stage on the file system of its target
  *        |  hb_staging_write_journal  its turn, its mode (staging_journal.h); flushed
  *        v
- *      journaled   `before` runs: the last moment at which anything can say no
+ *      journaled   `before` runs: the last moment at which anything can say no; where it has made a
+ *        |         way back, the receipt for an undo is written (undo_rows.h)
  *        |  hb_journal_commit
  *        v
  *      published, row by row (restore/restore.h)

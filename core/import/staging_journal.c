@@ -8,6 +8,7 @@
 #include "import/staging_notes.h"
 #include "import/staging_unchanged.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,6 +56,8 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         row.stage = 0;
     else if (row.type == HB_TYPE_DIRECTORY)
         row.flags |= HB_ROW_PLACED;
+    if (staging->exact && row.type == HB_TYPE_FILE)
+        row.flags |= HB_ROW_EXACT;
     decide_mode(staging, index, &row);
     decide_owner(staging, &entry, &row);
     hb_staging_note_row(staging, index, &row);
@@ -62,7 +65,7 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
 }
 
 /* Also if that is unknown: it must not be renamed over a live database. */
-static bool is_claimed(const struct hb_staging *staging, size_t index)
+bool hb_staging_is_claimed(const struct hb_staging *staging, size_t index)
 {
     char name[24];
     hb_staged_name(index, name);
@@ -103,7 +106,7 @@ static enum turn turn_of(const struct hb_staging *staging, size_t index)
             return DIRECTORIES;
         return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
     case HB_TYPE_FILE:
-        if (!is_claimed(staging, index))
+        if (!hb_staging_is_claimed(staging, index))
             return FILES;
         return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
     case HB_TYPE_SYMLINK:
@@ -191,6 +194,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         hb_staging_note_renamed(staging);
+    if (status == HB_OK && staging->undoing != NULL)
+        free(hb_undoing_look_again(staging->undoing, staging->run, staging->plan));
     if (status == HB_OK && staging->only_changed)
         hb_staging_leave_unchanged(staging);
     if (status == HB_OK)

@@ -12,4 +12,7 @@
 int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
                              struct hb_error *error);
 
+/* Would a content plugin put it back? Also if that is unknown. */
+bool hb_staging_is_claimed(const struct hb_staging *staging, size_t index);
+
 #endif

@@ -161,7 +161,9 @@ static struct hb_target_note note_row(struct noting *noting, const char *path, s
 {
     const struct hb_restore_plan *plan = noting->staging->plan;
     return is_noted(plan, index)
-               ? note_at(noting, path, hb_planned_type(plan, index) == HB_TYPE_SYMLINK, index)
+               ? note_at(noting, path,
+                         noting->staging->exact || hb_planned_type(plan, index) == HB_TYPE_SYMLINK,
+                         index)
                : (struct hb_target_note){.what = HB_NOTED_ABSENT};
 }
 
@@ -219,7 +221,8 @@ static void note_claimed(struct hb_staging *staging, size_t index, struct hb_jou
     struct hb_place place;
     char name[24];
     const struct hb_instance *content = NULL;
-    int result = hb_beneath_resolve(&staging->run->home, row->path, 0, &place, NULL);
+    int result = hb_beneath_resolve(&staging->run->home, row->path,
+                                    staging->exact ? HB_KEEP_LAST : 0, &place, NULL);
     row->note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
     if (result == 0 || result == -ENOENT)
         row->note = hb_target_note_of(result == 0 && place.exists ? &place.status : NULL,

@@ -7,6 +7,7 @@
 #include "import/restore_plan.h"
 #include "import/same_place.h"
 #include "import/trees.h"
+#include "import/undo_plan.h"
 #include "restore/journal.h"
 
 struct hb_staging {
@@ -37,7 +38,12 @@ struct hb_staging {
     bool only_changed;    /* what the home holds already is left alone: staging_unchanged.h */
     uint64_t unchanged;   /* how many that were */
     size_t without_owner; /* members of which the archive does not say whose they were */
-    bool *checked;        /* members that a content plugin has looked at already; NULL: none */
+    bool exact;           /* paths are those of the home itself: no link at their end is followed */
+    const char *what;     /* what is done, for the receipt of an undo */
+    const struct hb_undo_way *way_back; /* known when `before` was called; place NULL: none */
+    struct hb_undoing *undoing;         /* what is taken back; or NULL */
+    struct hb_undo_receipt undo;        /* what this does; stage NULL: there is none */
+    bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 
 /* A failure that concerns one member, but ends it all: nothing has been changed yet.

@@ -78,19 +78,32 @@ static bool keeps_owner(const struct hb_staging *staging, size_t index, const st
            (entry.uid == there->st_uid && entry.gid == there->st_gid);
 }
 
+/* Taking back an import brings the times back, too; a database has its own. */
+static bool keeps_time(const struct hb_staging *staging, size_t index, const struct stat *there)
+{
+    struct hb_entry entry;
+    hb_planned_entry(staging->plan, index, &entry);
+    return !staging->exact || hb_claims_by_name(&staging->plan->claims, index) ||
+           !(entry.flags & HB_ENTRY_HAS_MTIME) ||
+           (entry.mtime.tv_sec == there->st_mtim.tv_sec &&
+            entry.mtime.tv_nsec == there->st_mtim.tv_nsec);
+}
+
 static bool is_unchanged(const struct hb_staging *staging, size_t index,
                          struct hb_last_target *last)
 {
     struct hb_place place;
     bool link = hb_planned_type(staging->plan, index) == HB_TYPE_SYMLINK;
-    int result = hb_target_look(staging->run, last, hb_staging_path(staging, index), link, &place);
+    int result = hb_target_look(staging->run, last, hb_staging_path(staging, index),
+                                link || staging->exact, &place);
     bool same = result == 0 && place.exists &&
                 hb_target_refusal(staging->run, &place, link ? HB_KEEP_LAST : 0) == 0 &&
                 keeps_owner(staging, index, &place.status);
     if (same && link)
         same = holds_link(staging, index, &place);
     else if (same)
-        same = keeps_mode(staging, index, &place.status) && holds_file(staging, index, &place);
+        same = keeps_mode(staging, index, &place.status) &&
+               keeps_time(staging, index, &place.status) && holds_file(staging, index, &place);
     hb_place_clear(&place);
     return same;
 }

@@ -46,4 +46,12 @@ bool hb_holds_staged(const struct hb_since_question *question);
 bool hb_note_content(const struct hb_instance *content, const char *path, const struct stat *there,
                      unsigned char note[HB_NOTE_CONTENT_BYTES]);
 
+/*
+ * Is a file in the home what its plugin said that it was? Of a complete import: there is no staged
+ * copy any more. HB_SINCE_AS_NOTED; HB_SINCE_CHANGED; another answer: that cannot be told now.
+ */
+int hb_content_is_as_noted(const struct hb_instance *content, const char *path,
+                           const struct stat *there,
+                           const unsigned char note[HB_NOTE_CONTENT_BYTES]);
+
 #endif

@@ -66,11 +66,12 @@ enum hb_journal_flags {
     HB_ROW_NEW = 2,       /* a directory that was not there before: it gets mode and time */
     HB_ROW_KEEP_MODE = 4, /* of an existing file */
     HB_ROW_HAS_MTIME = 8,
-    HB_ROW_TREE = 16,   /* a directory that is staged with all that goes into it: see trees.h */
-    HB_ROW_NARROW = 32, /* the mode of an existing file, less what the row's does not grant */
-    HB_ROW_OWNER = 64,  /* it gets the owner and the group of the row, whose ever it was */
-    HB_ROW_PLACED = 128 /* a directory of whose file system the stage tells; releases before did not
-                         * say on which it is */
+    HB_ROW_TREE = 16,    /* a directory that is staged with all that goes into it: see trees.h */
+    HB_ROW_NARROW = 32,  /* the mode of an existing file, less what the row's does not grant */
+    HB_ROW_OWNER = 64,   /* it gets the owner and the group of the row, whose ever it was */
+    HB_ROW_PLACED = 128, /* a directory of whose file system the stage tells; releases before did
+                          * not say on which it is */
+    HB_ROW_EXACT = 256   /* a file that goes to that very name, even if a link has it */
 };
 
 #define HB_NO_INDEX UINT64_MAX /* a file of a tree, which has no row of its own in the journal */

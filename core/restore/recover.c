@@ -10,6 +10,7 @@
 #include "host/own_places.h"
 #include "restore/restore.h"
 #include "restore/seal.h"
+#include "restore/undo_finish.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -190,6 +191,10 @@ static int carry_through(struct recovery *recovery)
     int read = hb_begun_read(recovery->stage.fd, HB_MARK_BEGUN, &begun);
     if (read == 0)
         read = hb_begun_read(recovery->stage.fd, HB_MARK_LEFT, &left);
+    struct hb_undo_receipt undo = {.rows = NULL};
+    int noted = read == 0 ? hb_undo_of_stage(recovery->run, recovery->stage.name, &undo) : 0;
+    if (noted != 0 && noted != -ENOENT) /* all of an undo that was killed is done, or nothing */
+        read = noted;
     if (read != 0) {
         hb_begun_clear(&begun);
         hb_begun_clear(&left);
@@ -209,6 +214,7 @@ static int carry_through(struct recovery *recovery)
         .begun = &begun,
         .left = &left,
         .left_alone = &left_alone,
+        .undo = noted == 0 ? &undo : NULL,
     };
     hb_restore_last_words(recovery->run);
     status = restore_again(recovery, &request, &restored);
@@ -219,6 +225,10 @@ static int carry_through(struct recovery *recovery)
     take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
+    if ((status == HB_OK && restored.postponed == 0) || status == HB_STATUS_FATAL)
+        hb_undo_finish(recovery->run, recovery->contents, recovery->stage.name,
+                       noted == 0 ? &undo : NULL, NULL);
+    hb_undo_receipt_clear(&undo);
     hb_begun_clear(&begun);
     hb_begun_clear(&left);
     return status == HB_OK && restored.postponed > 0 ? HB_STATUS_ENTRY : status;

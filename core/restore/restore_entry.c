@@ -12,6 +12,7 @@
 #include "restore/restore_mounts.h"
 #include "restore/seal.h"
 #include "restore/target.h"
+#include "restore/undo_finish.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -117,6 +118,14 @@ static int ask_plugin(const struct task *task, struct hb_file *file, const struc
     return ops->restore(task->content->self, &entry, file, target);
 }
 
+/* It holds what is staged: that is what an undo may take back. */
+static void note_for_undo(const struct task *task)
+{
+    struct hb_undo_receipt *undo = task->restore->request->undo;
+    if (undo != NULL && task->content != NULL)
+        hb_undo_note_claimed(undo, task->content, task->place);
+}
+
 /* HB_RESTORE_DONE, HB_RESTORE_RENAME, or a failure (reported). */
 static int restore_claimed(const struct task *task)
 {
@@ -149,8 +158,10 @@ static int restore_claimed(const struct task *task)
     }
     if (status < 0)
         plugin_failed(task, status);
-    else if (status == HB_RESTORE_DONE) /* done: a later run must not do it again */
+    else if (status == HB_RESTORE_DONE) { /* done: a later run must not do it again */
+        note_for_undo(task);
         unlinkat(task->from_fd, task->name, 0);
+    }
     return status;
 }
 
@@ -275,6 +286,7 @@ static bool may_publish(const struct task *task, bool *written)
     case HB_FATE_PUBLISH:
         return true;
     case HB_FATE_DONE:
+        note_for_undo(task);
         unlinkat(task->from_fd, task->name, 0);
         hb_restore_published(restore, 1, row->bytes);
         return false;
@@ -323,8 +335,11 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         return;
     }
     int status = claimed ? publish_claimed(task) : HB_RESTORE_RENAME;
-    if (status == HB_RESTORE_RENAME)
+    if (status == HB_RESTORE_RENAME) {
         status = rename_into_place(task);
+        if (status == HB_OK)
+            note_for_undo(task);
+    }
     if (status < 0)
         return;
     hb_restore_published(task->restore, row->type == HB_TYPE_FILE,
@@ -355,7 +370,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
 {
     struct hb_place place = {.directory_fd = -1};
     struct task task = {restore, row, from_fd, name, &place, row->mode, NULL};
-    bool is_link = row->type == HB_TYPE_SYMLINK;
+    bool is_link = row->type == HB_TYPE_SYMLINK || (row->flags & HB_ROW_EXACT) != 0;
     int result = 0;
     if (is_link || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);

@@ -7,6 +7,7 @@
 #include "host/run.h"
 #include "restore/begun.h"
 #include "restore/journal.h"
+#include "restore/undo_receipt.h"
 #include <time.h>
 
 struct hb_restore_request {
@@ -25,6 +26,7 @@ struct hb_restore_request {
     const struct hb_begun *left;  /* which a run had left alone that could not say so; or NULL */
     /* With `again`: where it is told what somebody has changed since, and is left alone. */
     struct hb_report *left_alone;
+    struct hb_undo_receipt *undo; /* of the import, which takes notes of claimed files; or NULL */
 };
 
 struct hb_restored {

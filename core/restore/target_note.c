@@ -88,14 +88,17 @@ static bool hash_file(int fd, unsigned char hash[HB_NOTE_CONTENT_BYTES])
     return got == 0;
 }
 
-void hb_note_file(int directory_fd, const char *name, unsigned char hash[HB_NOTE_CONTENT_BYTES])
+void hb_note_open_file(int fd, unsigned char hash[HB_NOTE_CONTENT_BYTES])
 {
     memset(hash, 0, HB_NOTE_CONTENT_BYTES);
-    int fd = hb_open_regular(directory_fd, name, O_RDONLY);
-    if (fd < 0)
-        return;
-    hash_file(fd, hash);
-    close(fd);
+    if (fd >= 0)
+        hash_file(fd, hash);
+}
+
+void hb_note_file(int directory_fd, const char *name, unsigned char hash[HB_NOTE_CONTENT_BYTES])
+{
+    HB_AUTO_CLOSE int fd = hb_open_regular(directory_fd, name, O_RDONLY);
+    hb_note_open_file(fd, hash);
 }
 
 bool hb_file_is_as_noted(int directory_fd, const char *name,

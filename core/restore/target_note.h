@@ -48,6 +48,8 @@ bool hb_target_is_as_noted(const struct hb_target_note *note, const struct stat 
 bool hb_target_note_is_racy(const struct hb_target_note *note, bool inodes_last,
                             const struct timespec *now);
 
+/* The same of an open file, from its position on; below 0: it could not be opened. */
+void hb_note_open_file(int fd, unsigned char hash[HB_NOTE_CONTENT_BYTES]);
 /* What is in a file, for the note; all zeros, which are never as noted: it could not be read. */
 void hb_note_file(int directory_fd, const char *name, unsigned char hash[HB_NOTE_CONTENT_BYTES]);
 /* Is that still in it? */

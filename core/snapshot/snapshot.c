@@ -6,6 +6,7 @@
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "restore/undo_receipt.h"
 #include "snapshot/manifest.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -211,6 +212,20 @@ static enum hb_answer is_complete(void *context, size_t row)
     return pruner->snapshots->items[row].kept.complete;
 }
 
+/* What the last restore is taken back from is spared. */
+static void mark_way_back(const struct hb_run *run, struct hb_snapshots *snapshots)
+{
+    struct hb_undo_ways ways;
+    struct hb_home_id id;
+    hb_home_id_find(&run->home, false, &id);
+    hb_undo_ways_read(&run->home, &id, &ways);
+    for (size_t i = 0; i < snapshots->count; i++)
+        snapshots->items[i].kept.way_back =
+            hb_undo_ways_have(&ways, snapshots->items[i].kept.name, true);
+    hb_undo_ways_clear(&ways);
+    hb_home_id_clear(&id);
+}
+
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed, struct hb_error *error)
 {
@@ -232,6 +247,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
         .remove = remove_one,
         .context = &pruner,
     };
+    mark_way_back(run, snapshots);
     *removed = hb_prune_rows(&request);
     hb_run_close_stage(run, &pruner.stage, pruner.status);
     return pruner.status;

@@ -25,7 +25,8 @@ struct restorer {
     struct hb_catalog catalog; /* the files that the manifest names and that are there */
     hb_would_restore would_restore;
     void *context;
-    char *way_back; /* the snapshot that was made first */
+    struct hb_undoing *undo;     /* what of it is put back; NULL: all */
+    struct hb_undo_way way_back; /* the snapshot that was made first */
     struct hb_error *error;
 };
 
@@ -143,6 +144,10 @@ static int make_plan(void *context, const struct hb_chain *filters, const struct
         return status;
     take_all(restorer);
     plan->catalog = &restorer->catalog;
+    if (restorer->undo != NULL) {
+        hb_undoing_plan(restorer->undo, restorer->run, NULL, contents, plan);
+        return HB_OK;
+    }
     hb_restore_plan_begin(plan, contents);
     for (size_t i = 0; i < plan->count && status == HB_OK; i++) {
         struct hb_entry entry;
@@ -250,9 +255,16 @@ static int save_first(void *context, struct hb_error *error)
     else if (status == HB_STATUS_FATAL)
         hb_error_hint(error, "nothing was restored; to restore without making a snapshot first, "
                              "use --set snapshot.before-restore=no");
-    restorer->way_back = made.id;
+    restorer->way_back = (struct hb_undo_way){made.id, true};
     hb_run_clear(&own);
     return status;
+}
+
+static void clear(struct restorer *restorer)
+{
+    hb_catalog_clear(&restorer->catalog);
+    hb_manifest_clear(&restorer->manifest);
+    hb_root_close(&restorer->root);
 }
 
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
@@ -272,6 +284,7 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
         .force = true,
         .confirm = dry_run ? tell : NULL,
         .before = hb_config_snapshot(run->config)->before_restore ? save_first : NULL,
+        .way_back = &restorer.way_back,
         .context = &restorer};
     struct hb_import_result result;
     int status = hb_import(&request, &result, error);
@@ -280,9 +293,20 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
         restored->files = result.files;
         restored->bytes = result.bytes;
     }
-    restored->way_back = restorer.way_back;
-    hb_catalog_clear(&restorer.catalog);
-    hb_manifest_clear(&restorer.manifest);
-    hb_root_close(&restorer.root);
+    restored->way_back = restorer.way_back.place;
+    clear(&restorer);
+    return status;
+}
+
+int hb_snapshot_import(const char *name, struct hb_import_request *request,
+                       struct hb_import_result *result, struct hb_error *error)
+{
+    struct restorer restorer = {
+        .run = request->run, .name = name, .root = {.fd = -1}, .undo = request->undo};
+    struct hb_import_source source = {name, make_plan, copy_files, &restorer};
+    request->source = &source;
+    int status = hb_import(request, result, error);
+    request->source = NULL;
+    clear(&restorer);
     return status;
 }

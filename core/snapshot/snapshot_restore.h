@@ -4,7 +4,7 @@
 #ifndef HB_SNAPSHOT_RESTORE_H
 #define HB_SNAPSHOT_RESTORE_H
 
-#include "host/run.h"
+#include "import/import.h"
 
 struct hb_snapshot_restored {
     uint64_t members; /* in the manifest */
@@ -23,5 +23,9 @@ typedef void (*hb_would_restore)(void *context, const char *path, uint64_t bytes
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                         hb_would_restore would_restore, void *context,
                         struct hb_snapshot_restored *restored, struct hb_error *error);
+
+/* An import of what is in the snapshot: the request without a source. As hb_import(). */
+int hb_snapshot_import(const char *name, struct hb_import_request *request,
+                       struct hb_import_result *result, struct hb_error *error);
 
 #endif

@@ -18,7 +18,7 @@ import schemas
 # What takes an interrupted import, a broken profile or a database that cannot be read: other tests have them,
 # and schemas.py looks at each of their lines.
 RARE = {"completed_import_files", "left_alone_files", "reason"}
-TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
+TYPES = {"backup": {"entry"}, "import": {"entry"}, "undo": {"entry"}, "list": {"entry"}, "prune": {"archive"},
          "archives": {"listed_archive"}, "diff": {"difference"}, "find": {"found"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
          "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
@@ -76,6 +76,10 @@ class Lines(hb.Case):
         hb.write(target / "profiles/one/config.yaml", "")
         self.run_json("import", archive, "--dry-run", home=target)
         self.run_json("import", archive, "--force", home=target, options=("--set", "hook:hermes.aliases=always"))
+        back = ("--set", f"preset:pre-import.directory={self.dir}/back")
+        self.run_json("import", archive, "--force", "--backup-first", "--include", "sub/", home=target, options=back)
+        self.run_json("undo", "--dry-run", home=target, options=back)
+        self.run_json("undo", "--yes", home=target, options=back)
         self.run_json("list", self.write_tar("links.tar"))
         self.run_json("list", self.write_unreadable("method.zip"))
         self.run_json("snapshot", "create", "--dry-run")

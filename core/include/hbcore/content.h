@@ -185,8 +185,9 @@ struct hb_content_ops {
      * note(), which said `note` (NULL: it did not)? `file` is the staged copy, `flags` an enum
      * hb_since_flags. What restore() had begun may be half-written; what the file's own journal
      * then needs may be done to it. An enum hb_since; HB_STATUS_NOMATCH: it cannot be told;
-     * HB_STATUS_ENTRY or HB_STATUS_LATER after fail(). Without this callback identity() is asked
-     * both times, and a file with another one has been changed.
+     * HB_STATUS_ENTRY or HB_STATUS_LATER after fail(). `undo` asks it of an import that is
+     * complete, where note() was asked after restore(); nothing is in `file` then. Without this
+     * callback identity() is asked both times, and a file with another one has been changed.
      */
     int (*since)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  const unsigned char *note, uint32_t flags);
