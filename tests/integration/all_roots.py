@@ -332,6 +332,29 @@ class Import(Roots):
         self.assertLessEqual(self.EXTERNAL, self.stored(summary["way_back"]))
 
 
+class Undone(Roots):
+    def test_what_is_elsewhere_is_put_back_with_the_home(self):
+        self.make()
+        self.fill("second")
+        (self.login / ".mem0/b.txt").unlink()
+        before = {name: hb.tree(self.login / name, directory_times=False) for name in (".honcho", ".mem0")}
+        self.hbcore("import", "--force", "--backup-first", self.archive)
+        self.assertEqual((self.login / ".honcho/deep/notes").read_text(), "first")
+        self.assertEqual((self.login / ".mem0/b.txt").read_text(), "first")
+        hb.write(self.login / ".honcho/deep/er/.env", "since then")
+        done = self.hbcore("--json", "undo", "--yes", expect=3)
+        self.assertIn("_external/.honcho/deep/er/.env", {row["path"] for row in self.summary(done)["skipped"]})
+        self.assertFalse((self.login / ".mem0/b.txt").exists())
+        self.assertEqual((self.login / ".honcho/deep/er/.env").read_text(), "since then")
+        for name, rows in before.items():
+            now = hb.tree(self.login / name, directory_times=False)
+            for path, row in rows.items():
+                if not path.endswith((b"/.env", b".db", b"-wal", b"-shm", b".json", b".conf")):
+                    self.assertEqual(now[path], row, path)
+        self.assertEqual((self.login / ".honcho/config.json").read_text(), "second")
+        self.assertFalse((self.home / "_external").exists())
+
+
 class Together(Roots):
     """Two runs, two homes, one directory."""
 
