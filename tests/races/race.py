@@ -199,9 +199,10 @@ def kind_of(text, swaps):
 class Race:
     """`commands` one after the other, in a fresh home each time, for `seconds`."""
 
-    def __init__(self, case, name, commands, who, directory, seconds, rooted=()):
-        """`rooted`: directories of the home that lie elsewhere, as further roots of it."""
-        self.rooted, self.roots = rooted, directory / "roots"
+    def __init__(self, case, name, commands, who, directory, seconds, rooted=(), calm=()):
+        """`rooted`: directories of the home that lie elsewhere, as further roots of it. `calm`: what is run before
+        anybody swaps."""
+        self.rooted, self.roots, self.calm = rooted, directory / "roots", calm
         self.case, self.name, self.commands, self.who = case, name, commands, who
         self.dir, self.seconds = directory, seconds
         self.home, self.outside, self.out = directory / "home", directory / "outside", directory / "out"
@@ -211,7 +212,7 @@ class Race:
         self.swaps = LINKS + FIFOS + HARD + (ROOTS if self.as_root else [])
         if rooted:  # where a root has the stage of its own
             self.swaps = [*self.swaps, Swap("link-stage-of-boards", "link", BOARDS, "*", "link-stage-of-boards")]
-        if not self.as_root and name in ("import", "snapshot restore"):
+        if not self.as_root and name in ("import", "snapshot restore", "undo"):
             # By whatever name: it is his own database that he restores.
             self.swaps = [swap for swap in self.swaps if swap.kind != "hard-main"]
         self.lost, self.runs, self.swapped, self.held, self.extra = {}, 0, {}, {}, 0.0
@@ -411,7 +412,7 @@ class Race:
     def allowed(self, row):
         """A user's own backups may lie elsewhere, if he links to it: new ones are made there, none is changed."""
         name, was, _ = row
-        return (not self.as_root and self.name.startswith("preset") and name.startswith("link-backups")
+        return (not self.as_root and self.name.startswith(("preset", "undo")) and name.startswith("link-backups")
                 and (was is None or name == "link-backups"))
 
     def judge_outside(self):
@@ -479,6 +480,8 @@ class Race:
             self.fresh_home()
             if self.before is None:
                 self.judge_outside()  # notes what is to stay
+            for command in self.calm:
+                self.one_command(command)
             swapper = self.start_swapper()
             try:
                 for command in self.commands:

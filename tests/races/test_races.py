@@ -35,6 +35,8 @@ COMMANDS = {
                                     ("--set", "preset:pre-update.keep=1", "prune", "--preset", "pre-update",
                                      "--accept", "latest")],
 }
+COMMANDS["undo"] = [("undo", "--force")]
+CALM = {"undo": [("import", "--force", "--backup-first", "{dir}/import.zip")]}
 # With directories that lie elsewhere: further roots of the home.
 ROOTED = ("kanban", "platforms")
 WITH_ROOTS = ("backup zip", "import", "snapshot restore")
@@ -61,7 +63,7 @@ class Races(hb.Case):
                     title = f"{name}{' with roots' if rooted else ''}, against {who}"
                     if all(word in title for word in WORDS):
                         yield title, race.Race(self, name, commands, who, self.dir / re.sub(r"\W+", "-", title), SECONDS,
-                                               rooted)
+                                               rooted, CALM.get(name, ()))
 
     def test_each(self):
         rows, races = [], dict(self.races())
