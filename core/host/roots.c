@@ -14,16 +14,18 @@
 
 /* ---- opening them -------------------------------------------------------------------------- */
 
-/* As root, "~" is not root's: what belongs to a home lies with its owner. */
+/* As root, "~" is not root's: what belongs to a home lies with its owner. NULL: he has no login
+ * directory. Caller frees. */
 static char *directory_of(const struct hb_root *home, const char *text)
 {
     struct passwd entry, *found = NULL;
     char buffer[4096];
     bool tilde = text[0] == '~' && (text[1] == '/' || text[1] == '\0');
-    if (tilde && home->fd >= 0 && home->rights.other &&
-        getpwuid_r(home->rights.user, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
-        return hb_text("%s%s", found->pw_dir, text + 1);
-    return hb_expand_path(text);
+    if (!tilde || home->fd < 0 || !home->rights.other)
+        return hb_expand_path(text);
+    if (getpwuid_r(home->rights.user, &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
+        return NULL;
+    return hb_text("%s%s", found->pw_dir, text + 1);
 }
 
 /* Where one directory lies in another; NULL: it does not. "": they are the same. Caller frees. */
@@ -88,8 +90,11 @@ static void open_one(struct hb_run *run, const struct hb_section *section)
     if (graft->why != NULL)
         return;
     HB_AUTO_FREE char *path = directory_of(&run->home, settings->directory);
-    int result = hb_root_open(path, &graft->root);
-    if (result == 0 && run->home.path != NULL)
+    int result = path == NULL ? -ENOENT : hb_root_open(path, &graft->root);
+    if (path == NULL)
+        graft->why = hb_text("the owner of the home, user %u, has no login directory",
+                             (unsigned)run->home.rights.user);
+    else if (result == 0 && run->home.path != NULL)
         settle_inner(graft, &run->home);
     else if (result != 0)
         graft->why = hb_text("%s: %s", path, hb_rights_explain(-result));

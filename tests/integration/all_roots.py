@@ -482,6 +482,16 @@ class Owners(Roots):
             for path in [self.login / name, *(self.login / name).rglob("*")]:
                 self.assertEqual((path.stat().st_uid, path.stat().st_gid), (OWNER, OWNER), path)
 
+    def test_the_login_directory_is_the_owners(self):
+        """Not root's, whatever HOME is; nobody knows that of a user without an entry."""
+        self.assertEqual(self.make("--home", self.home)["status"], "complete")
+        self.assertEqual(self.external(), set())
+        self.make(*self.options)
+        before = self.outside(), hb.tree(self.login / ".honcho")
+        summary = self.summary(self.load("--home", self.home, expect=3))
+        self.assertIn("has no login directory", summary["skipped"][0]["reason"])
+        self.assertEqual((self.outside(), hb.tree(self.login / ".honcho")), before)
+
     def test_a_link_of_his_leads_root_nowhere(self):
         secret = self.dir / "roots"
         hb.write(secret / "config.json", b"of root", 0o600)
@@ -512,7 +522,7 @@ class Owners(Roots):
         """With a stage of its own there, and read-only: named, and nothing is half done."""
         script = ('mount -t tmpfs none "$0" && mkdir "$0/.honcho" && {hbcore} && cat "$0/.honcho/config.json" && '
                   'mount -o remount,ro "$0" && {hbcore}; echo " $?"')
-        self.make()
+        self.make(*self.options)
         there = self.dir / "there"
         there.mkdir()
         line = self.command("--quiet", "--set", f"root:external.directory={there}", "import", "--force", self.archive)
