@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/look.h"
 
+#include "backup/by_time.h"
 #include "backup/row_words.h"
 #include "base/memory.h"
 #include "base/url.h"
@@ -67,6 +68,7 @@ static int look_at(struct look *look, const char *preset, const char *prefix, co
                                     .directory = directory};
     int status = hb_preset_archives_read(&query, &archives, &reason);
     take_all_noted(look, &archives);
+    hb_preset_archives_by_time(&archives);
     if (status == HB_OK && look->request->words && archives.store != NULL)
         hb_row_words_read(run, &archives);
     struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};

@@ -142,6 +142,13 @@ static int take_graft(const struct hb_root *of, const struct hb_graft *graft, co
     *root = graft->root;
     root->read_as_root = of->read_as_root;
     root->only_of_owner = of->only_of_owner;
+    /* A mount may give it another name than `inner`. */
+    struct stat home;
+    root->avoids = of->fd >= 0 && fstat(of->fd, &home) == 0;
+    if (root->avoids) {
+        root->avoided_device = home.st_dev;
+        root->avoided_inode = home.st_ino;
+    }
     return 0;
 }
 
@@ -337,6 +344,16 @@ static int suppose(struct hb_way *way, const char *name, struct rest *rest, bool
     return result;
 }
 
+static int enter(const struct hb_root *root, struct hb_way *way, const char *name, bool make)
+{
+    struct stat status;
+    int result = hb_way_enter(way, name, make);
+    if (result == 0 && root->avoids && fstat(hb_way_fd(way), &status) == 0 &&
+        status.st_dev == root->avoided_device && status.st_ino == root->avoided_inode)
+        return -EXDEV;
+    return result;
+}
+
 /* `place` NULL: all of it is a directory, which is where we are in the end. */
 static int resolve(const struct hb_root *root, struct hb_way *way, struct rest *rest,
                    unsigned flags, struct hb_place *place)
@@ -364,7 +381,7 @@ static int resolve(const struct hb_root *root, struct hb_way *way, struct rest *
         if (result == 0 && last)
             return take_place(way, name, links > 0, place);
         if (result == 0)
-            result = hb_way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0);
+            result = enter(root, way, name, (flags & HB_MAKE_PARENTS) != 0);
         bool missing = result == -ENOENT && (flags & HB_SUPPOSE_PARENTS) != 0;
         if (missing)
             result = suppose(way, name, rest, links > 0, place);
@@ -429,6 +446,20 @@ static int settle_place(const struct hb_graft *graft, struct hb_place *place)
     return 0;
 }
 
+/* What a graft's name hides in the root itself is not reached by a link either. */
+static bool is_hidden(const struct hb_root *root, const struct hb_place *place)
+{
+    const char *rest;
+    return place->through_link && hb_graft_of(root, place->path, &rest) != NULL;
+}
+
+static int go_in_home(const struct hb_root *root, const char *path, unsigned flags,
+                      struct hb_place *place, struct hb_directory *directory, unsigned *made)
+{
+    int result = go_below(root, path, flags, place, directory, made);
+    return result == 0 && place != NULL && is_hidden(root, place) ? -EXDEV : result;
+}
+
 static int go(const struct hb_root *root, const char *path, unsigned flags, struct hb_place *place,
               struct hb_directory *directory, unsigned *made)
 {
@@ -436,7 +467,7 @@ static int go(const struct hb_root *root, const char *path, unsigned flags, stru
     const struct hb_graft *graft = hb_graft_of(root, path, &rest);
     struct hb_root below;
     if (graft == NULL)
-        return go_below(root, path, flags, place, directory, made);
+        return go_in_home(root, path, flags, place, directory, made);
     int result = take_graft(root, graft, rest, &below);
     if (result == 0)
         result = look_ahead(graft, &below, rest, flags);

@@ -19,6 +19,9 @@ struct hb_root {
     bool led;           /* as in struct hb_directory: those rights hold for all below, too */
     bool read_as_root;  /* hb_beneath_open() has root's rights all the way */
     bool only_of_owner; /* nobody but its owner could change what lies on the way to a name */
+    bool avoids;        /* never enters the directory of those numbers */
+    dev_t avoided_device;
+    ino_t avoided_inode;
     const struct hb_grafts *grafts; /* what else lies below it, see grafts.h; NULL: nothing. Whoever
                                        sets it keeps it for as long as the root */
 };

@@ -44,6 +44,17 @@ bool hb_state_history_is_at(const char *root, const char *path)
                               strcmp(behind, "-wal") == 0 || strcmp(behind, "-shm") == 0);
 }
 
+bool hb_state_is_on_way(const char *path)
+{
+    size_t bytes = sizeof directory_name - 1;
+    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, directory_name, bytes) == 0 && (at[bytes] == '/' || at[bytes] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 char *hb_state_directory(void)
 {
     const char *given = getenv("XDG_STATE_HOME");

@@ -41,6 +41,7 @@ int hb_state_directory_open(bool make, char **why);
  * Does the path below `root` lead to where a user's key lies, or lay while it was made:
  * …/hbcore/reuse.key? Any user's, who can say where with XDG_STATE_HOME.
  */
+bool hb_state_is_on_way(const char *path); /* is one of its names that of our own directories? */
 bool hb_state_key_is_at(const char *root, const char *path);
 /* The same of …/hbcore/find.history, and of what its library puts beside it. */
 bool hb_state_history_is_at(const char *root, const char *path);

@@ -7,6 +7,7 @@
 #include "files/home_id.h"
 #include "files/state_key.h"
 #include "host/format.h"
+#include "host/roots.h"
 #include "host/suffixes.h"
 #include <string.h>
 
@@ -56,6 +57,19 @@ static char *place_below(const struct hb_root *home, const char *path)
     return real == NULL ? NULL : hb_path_below(home, real);
 }
 
+/* What root does in a user's home may reach the user's own archives, by his own ~. */
+static void add_of_owner(struct hb_own_places *own, const struct hb_root *held,
+                         const struct hb_root *home, const char *directory, const char *prefix)
+{
+    HB_AUTO_FREE char *full =
+        *directory == '~' && held->rights.other ? hb_roots_expand(held, directory) : NULL;
+    char *path = full == NULL ? NULL : place_below(home, full);
+    if (path == NULL)
+        return;
+    own->directories = hb_resize(own->directories, own->count + 1, sizeof *own->directories);
+    own->directories[own->count++] = (struct hb_own_directory){path, hb_copy_text(prefix)};
+}
+
 static void add_directory(struct hb_own_places *own, const struct hb_root *home,
                           const struct hb_section *preset, const char *directory, char *prefix)
 {
@@ -70,15 +84,20 @@ static void add_directory(struct hb_own_places *own, const struct hb_root *home,
     own->directories[own->count++] = (struct hb_own_directory){path, prefix};
 }
 
-static void add_presets(struct hb_own_places *own, const struct hb_config *config,
+static void add_presets(struct hb_own_places *own, const struct hb_run *run,
                         const struct hb_root *home)
 {
+    const struct hb_config *config = run->config;
+    const struct hb_backup_settings *backup = hb_config_backup(config);
     const struct hb_section *section = NULL;
-    add_directory(own, home, NULL, hb_config_backup(config)->directory,
-                  hb_copy_text(hb_config_backup(config)->prefix));
-    while ((section = hb_config_next_preset(config, section)) != NULL)
+    add_directory(own, home, NULL, backup->directory, hb_copy_text(backup->prefix));
+    add_of_owner(own, &run->home, home, backup->directory, backup->prefix);
+    while ((section = hb_config_next_preset(config, section)) != NULL) {
+        HB_AUTO_FREE char *prefix = hb_config_prefix(section);
         add_directory(own, home, section, hb_config_preset(section)->directory,
-                      hb_config_prefix(section));
+                      hb_copy_text(prefix));
+        add_of_owner(own, &run->home, home, hb_config_preset(section)->directory, prefix);
+    }
 }
 
 static void clear(struct hb_own_places *own)
@@ -101,6 +120,7 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
         return run->own;
     struct hb_own_places *own = hb_alloc(sizeof *own);
     own->home = canonical(home);
+    own->grafts = &run->grafts;
     /* By names alone: it may be missing. */
     const struct hb_root root = {.fd = -1, .path = own->home, .grafts = &run->grafts};
     HB_AUTO_FREE char *snapshots =
@@ -115,7 +135,7 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
         own->state = NULL;
     }
     own->suffixes = hb_suffixes_known(run->config, NULL);
-    add_presets(own, run->config, &root);
+    add_presets(own, run, &root);
     run->own = own;
     run->clear_own = clear;
     return own;
@@ -187,6 +207,14 @@ bool hb_own_snapshot(const struct hb_own_places *own, const char *path)
            is_within(own->snapshots, path) && path[strlen(own->snapshots)] == '/';
 }
 
+/* In a further root, whoever's state and configuration that are: not only the running user's. */
+static bool is_of_program(const struct hb_own_places *own, const char *path)
+{
+    const char *rest;
+    const struct hb_root roots = {.fd = -1, .grafts = own->grafts};
+    return hb_graft_of(&roots, path, &rest) != NULL && hb_state_is_on_way(rest);
+}
+
 const char *hb_own_problem(const struct hb_own_places *own, const char *path, bool is_link)
 {
     size_t name = (size_t)(hb_base_name(path) - path);
@@ -200,6 +228,8 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
         return "would lie in the directory of this program's key";
     if (hb_state_key_is_at(own->home, path))
         return "would be taken for the key of an installation";
+    if (is_of_program(own, path))
+        return "would lie in a directory of this program's configuration or state";
     if (hb_state_history_is_at(own->home, path))
         return "would be taken for the history of an installation";
     if (hb_own_archive(own, path, name == 0 ? 0 : name - 1))

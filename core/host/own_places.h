@@ -25,6 +25,7 @@ struct hb_own_places {
     size_t count;
     char **suffixes; /* of all archives, see suffixes.h; ended by NULL */
     char *home;      /* canonical */
+    const struct hb_grafts *grafts; /* the run's */
     char *snapshots; /* below the home */
     char *state;     /* the directory of the key; NULL: it lies elsewhere */
 };

@@ -11,17 +11,21 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- opening them -------------------------------------------------------------------------- */
 
-/* As root, "~" is not root's: what belongs to a home lies with its owner. NULL: he has no login
- * directory. Caller frees. */
-static char *directory_of(const struct hb_root *home, const char *text)
+/* Does it begin with the login directory of whoever that is? */
+static bool begins_at_login(const char *text)
+{
+    return text[0] == '~' && (text[1] == '/' || text[1] == '\0');
+}
+
+char *hb_roots_expand(const struct hb_root *home, const char *text)
 {
     struct passwd entry, *found = NULL;
     char buffer[4096];
-    bool tilde = text[0] == '~' && (text[1] == '/' || text[1] == '\0');
-    if (!tilde || home->fd < 0 || !home->rights.other)
+    if (!begins_at_login(text) || home->fd < 0 || !home->rights.other)
         return hb_expand_path(text);
     if (getpwuid_r(home->rights.user, &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
         return NULL;
@@ -35,10 +39,19 @@ static char *place_in(const struct hb_root *outer, const struct hb_root *inner)
     return inner->path == NULL ? NULL : hb_path_below(&plain, inner->path);
 }
 
+/* By whatever name: a mount may give it another one. */
+static bool is_same(const struct hb_root *one, const struct hb_root *other)
+{
+    struct stat here, there;
+    return fstat(one->fd, &here) == 0 && fstat(other->fd, &there) == 0 &&
+           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
 /* What the home and the directory have to do with each other: *why if that cannot be. */
 static void settle_inner(struct hb_graft *graft, const struct hb_root *home)
 {
-    HB_AUTO_FREE char *in_home = place_in(home, &graft->root);
+    HB_AUTO_FREE char *in_home =
+        is_same(home, &graft->root) ? hb_copy_text("") : place_in(home, &graft->root);
     graft->inner = place_in(&graft->root, home);
     if (in_home != NULL) /* what is in it is stored there */
         graft->why = hb_text("%s lies in the home itself", graft->root.path);
@@ -69,6 +82,13 @@ static char **copy_paths(const char *const *paths)
     return copy;
 }
 
+/* Users that are no people may have a directory of root's for a login directory. */
+static bool is_of_root(const struct hb_run *run, const struct hb_graft *graft, const char *text)
+{
+    return begins_at_login(text) && run->home.fd >= 0 && run->home.rights.other &&
+           !graft->root.rights.other;
+}
+
 static void open_one(struct hb_run *run, const struct hb_section *section)
 {
     const struct hb_root_settings *settings = hb_config_root(section);
@@ -89,10 +109,13 @@ static void open_one(struct hb_run *run, const struct hb_section *section)
         graft->why = hb_copy_text("it has no directory");
     if (graft->why != NULL)
         return;
-    HB_AUTO_FREE char *path = directory_of(&run->home, settings->directory);
+    HB_AUTO_FREE char *path = hb_roots_expand(&run->home, settings->directory);
     int result = path == NULL ? -ENOENT : hb_root_open(path, &graft->root);
     if (path == NULL)
         graft->why = hb_text("the owner of the home, user %u, has no login directory",
+                             (unsigned)run->home.rights.user);
+    else if (result == 0 && is_of_root(run, graft, settings->directory))
+        graft->why = hb_text("%s belongs to root, and the home to user %u", graft->root.path,
                              (unsigned)run->home.rights.user);
     else if (result == 0 && run->home.path != NULL)
         settle_inner(graft, &run->home);

@@ -23,6 +23,12 @@ void hb_roots_take_home(struct hb_run *run);
  */
 void hb_roots_open(struct hb_run *run);
 
+/*
+ * A path of the configuration, expanded for that home: as root, "~" is not root's, for what belongs
+ * to a home lies with its owner. NULL: he has no login directory. Caller frees.
+ */
+char *hb_roots_expand(const struct hb_root *home, const char *text);
+
 /* Those of a backup that should be there and are not are told of. */
 void hb_roots_report(struct hb_run *run);
 

@@ -157,16 +157,14 @@ static void drop_sidecars(struct hb_restore_plan *plan, refusal **refusals)
                    "is only in it is not restored");
 }
 
-static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
-                       struct hb_restore_plan *plan, size_t index, struct hb_verdict *verdict,
-                       struct hb_error *error)
+static int ask_each(struct hb_run *run, const struct hb_chain *filters,
+                    struct hb_restore_plan *plan, size_t index, const struct hb_entry *entry,
+                    struct hb_verdict *verdict, struct hb_error *error)
 {
-    struct hb_entry entry;
-    hb_planned_entry(plan, index, &entry);
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     for (size_t i = 0; i < filters->count; i++) {
         const struct hb_instance *instance = filters->instances[i];
-        int status = hb_ask_filter(run, instance, HB_DIRECTION_IMPORT, &entry, verdict, error);
+        int status = hb_ask_filter(run, instance, HB_DIRECTION_IMPORT, entry, verdict, error);
         if (status != HB_OK)
             return status;
         if (verdict->kind != HB_VERDICT_KEEP)
@@ -175,6 +173,15 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
             plan->rows[index].mode = (uint16_t)(verdict->mode & 0777);
     }
     return HB_OK;
+}
+
+static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
+                       struct hb_restore_plan *plan, size_t index, struct hb_verdict *verdict,
+                       struct hb_error *error)
+{
+    struct hb_entry entry;
+    hb_planned_entry(plan, index, &entry);
+    return ask_each(run, filters, plan, index, &entry, verdict, error);
 }
 
 /* What belongs to a file that is excluded is excluded with it: HB_EXCLUDED, or 0. */
@@ -304,6 +311,31 @@ static void leave_snapshot(struct hb_report *report, struct hb_restore_plan *pla
         hb_report_add(report, HB_FOUND_LEFT_OUT, hb_planned_path(plan, index), "%s", why);
 }
 
+/*
+ * A link in a further root leads to another place in it, of which the filters may think otherwise:
+ * they keep from it what lets somebody in. HB_OK, and *verdict; or as ask_filters().
+ */
+static int ask_of_real(struct hb_run *run, const struct hb_chain *filters,
+                       struct hb_restore_plan *plan, size_t index, struct hb_verdict *verdict,
+                       struct hb_error *error)
+{
+    const char *path = hb_planned_path(plan, index);
+    const struct hb_root roots = {.fd = -1, .grafts = &run->grafts};
+    struct hb_place place;
+    struct hb_entry entry;
+    if (!hb_roots_have(run, path))
+        return HB_OK;
+    int status = HB_OK, result = hb_beneath_resolve(&roots, path, HB_SUPPOSE_PARENTS, &place, NULL);
+    hb_planned_entry(plan, index, &entry);
+    if (result == 0 && strcmp(place.path, path) != 0) {
+        entry.path = place.path;
+        entry.path_bytes = strlen(place.path);
+        status = ask_each(run, filters, plan, index, &entry, verdict, error);
+    }
+    hb_place_clear(&place);
+    return status;
+}
+
 /* What filters let through, and what is not this program's own; the last of those of one path. */
 static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
                   struct hb_error *error)
@@ -322,6 +354,8 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         int status = ask_filters(run, filters, plan, i, &verdict, error);
+        if (status == HB_OK && verdict.kind == HB_VERDICT_KEEP)
+            status = ask_of_real(run, filters, plan, i, &verdict, error);
         if (status == HB_STATUS_ENTRY) {
             row->action = HB_KEPT_BACK;
             continue;

@@ -3,6 +3,7 @@
 as if they lay there, and nothing outside of them and of the home is ever touched."""
 import fcntl
 import os
+import pathlib
 import shutil
 import sqlite3
 import stat
@@ -209,12 +210,40 @@ class Import(Roots):
 
     def test_what_runs_at_login_is_named(self):
         names = [f"_external/{name}" for name in (".ssh/authorized_keys", ".bashrc", ".profile", ".config/autostart/x",
-                                                  ".config/systemd/user/x.service", ".local/bin/ls", ".gitconfig")]
+                                                  ".config/systemd/user/x.service", ".local/bin/ls", ".gitconfig",
+                                                  ".cargo/env", ".local/lib/python3.11/site-packages/usercustomize.py")]
         self.of_november(names)
         before = self.outside()
         summary = self.summary(self.load(expect=3))
         self.assertEqual(sorted(row["path"] for row in summary["skipped"]), sorted(names))
         self.assertEqual(self.outside(), before)
+
+    def test_nor_through_a_link(self):
+        """The place where it leads is what counts."""
+        os.symlink("../.ssh", self.login / ".honcho/s")
+        self.of_november(["_external/.honcho/s/id", "_external/.honcho/s/new/x"])
+        before = self.outside()
+        summary = self.summary(self.load(expect=3))
+        self.assertEqual(len(summary["skipped"]), 2)
+        self.assertEqual(self.outside(), before)
+
+    def test_nothing_of_this_program(self):
+        """Its configuration would run commands, its receipts put files anywhere: whoever's they are."""
+        names = [f"_external/{name}" for name in (".config/hbcore/hbcore.ini", ".local/state/hbcore/undo-1",
+                                                  "elsewhere/hbcore/x")]
+        self.of_november(names)
+        summary = self.summary(self.load(expect=3))
+        self.assertEqual(sorted(row["path"] for row in summary["skipped"]), sorted(names))
+        self.assertFalse((self.login / ".config").exists() or (self.login / ".local").exists())
+
+    def test_a_link_of_the_home_to_the_name(self):
+        """What the name hides in the home is not reached by another one."""
+        hb.write(self.home / "_external/.honcho/zz", b"of the home")
+        os.symlink("_external", self.home / "lnk")
+        self.of_november(["lnk/.honcho/zz"])
+        self.load(expect=3)
+        self.assertEqual((self.home / "_external/.honcho/zz").read_bytes(), b"of the home")
+        self.assertFalse((self.login / ".honcho/zz").exists())
 
     def test_without_a_directory_it_is_named(self):
         self.make()
@@ -517,6 +546,28 @@ class Owners(Roots):
         self.assertEqual((other / "data/x").read_bytes(), b"first")
         self.assertEqual((other / "data/x").stat().st_uid, 2345)
         self.assertEqual((self.login / ".honcho/config.json").stat().st_uid, OWNER)
+
+    def test_archives_and_state_of_the_owner(self):
+        """Root's import spares what the user's own would."""
+        owner = "games"
+        login = pathlib.Path(os.path.expanduser(f"~{owner}"))
+        self.assertEqual(login.stat().st_uid, 0, "its login directory is root's")
+        self.of_november(["_external/x"])
+        self.tool("chown", "-hR", owner, self.login)
+        summary = self.summary(self.load("--home", self.home, expect=3))
+        self.assertIn("belongs to root", summary["skipped"][0]["reason"])
+        self.assertFalse((login / "x").exists())
+
+    def test_the_home_by_another_name(self):
+        """A mount in the root, of the home."""
+        self.make(*self.options)
+        (self.login / "other").mkdir()
+        self.of_november(["_external/other/config.yaml", "_external/other/sessions/new"])
+        script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        line = self.command("--json", *self.options, "import", "--force", self.archive)
+        done = self.tool("unshare", "-m", "sh", "-c", script, self.home, self.login / "other", *line, expect=3)
+        self.assertEqual(len(self.summary(done)["skipped"]), 2)
+        self.assertFalse((self.home / "sessions/new").exists())
 
     def test_on_another_file_system(self):
         """With a stage of its own there, and read-only: named, and nothing is half done."""
