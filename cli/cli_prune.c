@@ -41,6 +41,19 @@ static const struct hb_cli_option table[] = {
 
 static const struct hb_meant meant[] = {
     {"--keep", "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"},
+    {"--keep-last", "a preset says so: keep-last in its section, or --set preset:NAME.keep-last=N"},
+    {"--keep-hourly",
+     "a preset says so: keep-hourly in its section, or --set preset:NAME.keep-hourly=N"},
+    {"--keep-daily",
+     "a preset says so: keep-daily in its section, or --set preset:NAME.keep-daily=N"},
+    {"--keep-weekly",
+     "a preset says so: keep-weekly in its section, or --set preset:NAME.keep-weekly=N"},
+    {"--keep-monthly",
+     "a preset says so: keep-monthly in its section, or --set preset:NAME.keep-monthly=N"},
+    {"--keep-yearly",
+     "a preset says so: keep-yearly in its section, or --set preset:NAME.keep-yearly=N"},
+    {"--keep-within",
+     "a preset says so: keep-within in its section, or --set preset:NAME.keep-within=N"},
     {"--all", "without --preset, prune works on all presets"},
     {0},
 };

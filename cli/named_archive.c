@@ -15,13 +15,15 @@ struct found {
     char *path;
     int64_t started;
     bool incomplete, shrunk;
-    bool noted; /* known by the path that it notes alone */
-    char *host; /* it notes; NULL: its facts alone are known, which are of this installation */
+    bool noted;    /* known by the path that it notes alone */
+    bool way_back; /* of the preset of which imports make theirs before they replace anything */
+    char *host;    /* it notes; NULL: its facts alone are known, which are of this installation */
     char home[HB_ID_BYTES];
 };
 
 struct search {
     struct hb_session *session;
+    const char *preset; /* that was asked for; NULL: any */
     enum hb_named named;
     uint64_t number; /* from 1; of latest: how many before it, from 0 */
     struct found *found;
@@ -101,7 +103,10 @@ static void take(struct search *search, const struct hb_looked *looked, size_t n
         return;
     }
     search->found = hb_resize(search->found, search->count + 1, sizeof *search->found);
-    search->found[search->count++] = found_of(looked, number);
+    const char *of_imports = hb_config_import(search->session->config)->backup_preset;
+    search->found[search->count] = found_of(looked, number);
+    search->found[search->count++].way_back =
+        search->preset == NULL && looked->preset != NULL && strcmp(looked->preset, of_imports) == 0;
 }
 
 static void on_looked(void *context, const struct hb_looked *looked)
@@ -204,13 +209,43 @@ static bool tell_machines_apart(struct search *search, struct hb_error *error)
 
 /* ---- which it is --------------------------------------------------------------------------- */
 
+/*
+ * What an import has made of a home that was to be replaced is not the latest of it: who imports
+ * that again would have the damage back. Unless there is nothing else.
+ */
+static void leave_ways_back(struct search *search)
+{
+    const struct found *newest = NULL, *other = NULL;
+    for (size_t i = 0; i < search->count; i++) {
+        const struct found **first = search->found[i].way_back ? &newest : &other;
+        if (*first == NULL && !search->found[i].incomplete)
+            *first = &search->found[i];
+    }
+    if (newest == NULL || other == NULL)
+        return;
+    if (newest < other)
+        hb_report_add(&search->session->run.report, HB_FOUND_NOTE, "",
+                      "%s is newer, but an import made it before it replaced anything: `hbcore "
+                      "undo` goes back to it, or name it",
+                      newest->path);
+    size_t stay = 0;
+    for (size_t i = 0; i < search->count; i++) {
+        if (!search->found[i].way_back)
+            search->found[stay++] = search->found[i];
+        else
+            clear_found(&search->found[i]);
+    }
+    search->count = stay;
+}
+
 /* NULL: there are not so many. */
-static const char *pick_latest(const struct search *search)
+static const char *pick_latest(struct search *search)
 {
     uint64_t left = search->number;
     const struct found *newer = NULL;
     if (search->count > 0)
         qsort(search->found, search->count, sizeof *search->found, latest_first);
+    leave_ways_back(search);
     for (size_t i = 0; i < search->count; i++) {
         const struct found *found = &search->found[i];
         if (found->incomplete && newer == NULL && left == search->number)
@@ -281,9 +316,24 @@ static int choose(struct search *search, const char *word, char **path)
     return 0;
 }
 
+/* And nothing else has that name. */
+static bool is_preset(const struct hb_config *config, const char *word)
+{
+    HB_AUTO_FREE char *section = hb_text("preset:%s", word);
+    struct stat status;
+    return strchr(word, '/') == NULL && lstat(word, &status) != 0 &&
+           hb_config_section(config, section) != NULL;
+}
+
 int hb_archive_named(struct hb_session *session, const char *word, const char *preset, char **path)
 {
-    struct search search = {.session = session, .named = hb_archive_is_named(word)};
+    struct search search = {
+        .session = session, .preset = preset, .named = hb_archive_is_named(word)};
+    if (search.named == HB_NAMED_NOT && is_preset(session->config, word)) {
+        hb_error_set(&session->error, HB_STATUS_FATAL, "%s: is a preset, and no archive", word);
+        hb_error_hint(&session->error, "name its newest archive: latest --preset %s", word);
+        return HB_EXIT_USAGE;
+    }
     if (search.named == HB_NAMED_NOT) {
         *path = hb_copy_text(word);
         return 0;

@@ -38,6 +38,9 @@ char *hb_url_lower(const char *url, size_t bytes)
 bool hb_url_is_slip(const char *place)
 {
     const char *colon = strstr(place, "://");
+    size_t word = scheme_bytes(place);
+    if (word > 1 && place[word] == ':' && strncmp(place + word, "://", 3) != 0)
+        return strncasecmp(place, "file:/", 6) != 0; /* s3:bucket/x */
     return colon != NULL && hb_url_scheme(place) == 0 &&
            memchr(place, '/', (size_t)(colon - place)) == NULL;
 }

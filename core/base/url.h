@@ -18,13 +18,14 @@ bool hb_url_is_scheme(const char *text);
 char *hb_url_lower(const char *url, size_t bytes);
 
 /*
- * Does it look like a URL, though what stands in front of "://" is no scheme ("my_box://x")? Nobody
- * means a directory "my_box:".
+ * Does it look like a URL, though what stands in front of "://" is no scheme ("my_box://x"), or
+ * there is no "//" ("s3:bucket/x")? Nobody means a directory "my_box:" or "s3:bucket".
  */
 bool hb_url_is_slip(const char *place);
 #define HB_URL_SLIP                                                                                \
-    "is no URL, because a scheme is a letter, then letters, digits, '+', '-' and '.'; if it is a " \
-    "path, write ./ in front of it"
+    "is no URL, which begins with a scheme (a letter, then letters, digits, '+', '-' and '.') "    \
+    "and "                                                                                         \
+    "://; if it is a path, write ./ in front of it"
 
 /* What is named behind "SCHEME://". Only of a URL. */
 const char *hb_url_name(const char *url);

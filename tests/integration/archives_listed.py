@@ -295,6 +295,37 @@ class Archives(prune_clock.AtTimes):
         self.assertEqual((self.home / "notes").read_bytes(), b"of 1\n")
         self.assertTrue(second.exists())
 
+    def test_what_an_import_made_is_not_the_latest(self):
+        """Whoever types it again wants the backup, and not the damage that was saved before."""
+        self.add_preset("before")
+        self.config.write_text(self.config.read_text() + "[import]\nbackup-preset = before\n")
+        self.several(2)
+        hb.write(self.home / "notes", b"damaged\n")
+        self.hbcore("import", "--force", "--backup-first", "latest")
+        self.assertEqual(self.content("latest"), b"of 1\n")
+        self.assertEqual(self.content("latest", "--preset", "before"), b"damaged\n")
+        done = self.hbcore("list", "latest")
+        self.assertIn(b"is newer, but an import made it before it replaced anything", done.stdout + done.stderr)
+        self.hbcore("undo", "--yes")
+        self.assertEqual((self.home / "notes").read_bytes(), b"damaged\n")
+
+    def test_a_preset_is_no_archive(self):
+        self.several(1)
+        done = self.hbcore("verify", "nightly", expect=2)
+        self.assertIn(b"latest --preset nightly", done.stderr)
+
+    def test_of_two_homes_by_time(self):
+        """Each counts its own; the list is by time, and a number is that of the list."""
+        other = self.dir / "other"
+        hb.write(other / "notes", b"theirs\n")
+        made = [self.backup_at(self.now - 4 * 3600), self.backup_at(self.now - 3 * 3600)]
+        clock = datetime.datetime.fromtimestamp(self.now - 3600, datetime.timezone.utc).strftime("@%Y-%m-%d %H:%M:%S")
+        theirs = self.run_at(clock, "--home", other, "--json", "backup", "--preset", "nightly")
+        made.append(pathlib.Path(self.summary(theirs)["archive"]))
+        rows, _ = self.rows()
+        self.assertEqual([row["path"] for row in rows], [str(path) for path in reversed(made)])
+        self.assertEqual(self.content("1", "--preset", "nightly"), b"theirs\n")
+
     def test_another_homes_is_not_the_latest(self):
         self.several(1)
         other = self.dir / "other"

@@ -21,7 +21,8 @@ static void test_schemes(void **state)
 
 static void test_slips(void **state)
 {
-    static const char *const slips[] = {"my_box://x", "3s://b", "://b", "a b://c", "My_Box://"};
+    static const char *const slips[] = {"s3:bucket/x", "s3:/bucket", "my_box://x", "3s://b",
+                                        "://b",        "a b://c",    "My_Box://"};
     static const char *const others[] = {"s3://b",   "S3://b", "./my_box://x",
                                          "/a_b://c", "a_b:/c", ""};
     (void)state;
