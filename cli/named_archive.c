@@ -13,7 +13,8 @@
 
 struct found {
     char *path;
-    int64_t started;
+    int64_t started; /* or as if: in the order of its home */
+    size_t position; /* in the list */
     bool incomplete, shrunk;
     bool noted;    /* known by the path that it notes alone */
     bool way_back; /* of the preset of which imports make theirs before they replace anything */
@@ -30,6 +31,7 @@ struct search {
     size_t count;
     size_t places;
     char *picked; /* by number */
+    bool foreign; /* it is not this home's, as far as anybody can tell */
     char *problem;
     /* Where there is no home: the newest complete one that may be of another. */
     struct found other;
@@ -59,7 +61,8 @@ static struct found found_of(const struct hb_looked *looked, size_t number)
 {
     const struct hb_preset_archive *row = &looked->archives->rows[number];
     struct found found = {.path = hb_preset_archive_path(looked->archives, number),
-                          .started = row->kept.when.started,
+                          .started = row->listed_time,
+                          .position = number,
                           .incomplete = hb_looks_complete(row) != HB_YES,
                           .shrunk = row->kept.shrunk,
                           .noted = row->noted == HB_PATH_SAME};
@@ -120,8 +123,11 @@ static void on_looked(void *context, const struct hb_looked *looked)
     }
     if (search->named == HB_NAMED_NUMBER && search->number >= 1 &&
         search->number <= looked->archives->count) {
+        const struct hb_preset_archive *row = &looked->archives->rows[search->number - 1];
         free(search->picked);
         search->picked = hb_preset_archive_path(looked->archives, search->number - 1);
+        search->foreign = search->session->run.home.fd >= 0 && row->kept.whose != HB_HOME_OURS &&
+                          row->noted == HB_PATH_NOT_ASKED;
     }
     for (size_t i = 0; i < looked->archives->count; i++)
         take(search, looked, i);
@@ -130,7 +136,8 @@ static void on_looked(void *context, const struct hb_looked *looked)
 static int latest_first(const void *one, const void *other)
 {
     const struct found *a = one, *b = other;
-    return (a->started < b->started) - (a->started > b->started);
+    int order = (a->started < b->started) - (a->started > b->started);
+    return order != 0 ? order : (a->position > b->position) - (a->position < b->position);
 }
 
 /* ---- by the path that they note ------------------------------------------------------------ */
@@ -306,6 +313,13 @@ static int choose(struct search *search, const char *word, char **path)
         HB_AUTO_FREE char *command = hb_session_command_line(search->session, "hbcore archives");
         hb_error_hint(&search->session->error, "`%s` lists them: name the file", command);
         return HB_EXIT_FAILED;
+    }
+    if (search->named == HB_NAMED_NUMBER && search->picked != NULL && search->foreign) {
+        hb_error_set(&search->session->error, HB_STATUS_FATAL,
+                     "%s: this is %s, which is not known to be an archive of this home", word,
+                     search->picked);
+        hb_error_hint(&search->session->error, "name the file, if you mean it");
+        return HB_EXIT_USAGE;
     }
     const char *picked = search->problem != NULL            ? NULL
                          : search->named == HB_NAMED_LATEST ? pick_latest(search)

@@ -180,7 +180,8 @@ void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report)
         if (report->findings[i].kind != HB_FOUND_NOTE)
             continue;
         HB_AUTO_FREE char *reason = hb_printable(report->findings[i].reason);
-        fprintf(cli->err, "hbcore: %s\n", reason);
+        HB_AUTO_FREE char *path = hb_printable(report->findings[i].path);
+        fprintf(cli->err, "hbcore: %s%s%s\n", path, *path == '\0' ? "" : ": ", reason);
     }
 }
 

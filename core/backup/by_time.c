@@ -8,7 +8,7 @@
 struct timed {
     struct hb_preset_archive row;
     const char *home;
-    int64_t time;    /* of the row, or of one of that home that stands behind it, if that is later */
+    int64_t time; /* of the row, or of one of that home that stands behind it, if that is later */
     size_t position; /* before */
 };
 
@@ -52,6 +52,8 @@ void hb_preset_archives_by_time(struct hb_preset_archives *archives)
             rows[i].time < rows[i - 1].time)
             rows[i].time = rows[i - 1].time;
     qsort(rows, count, sizeof *rows, by_time);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         archives->rows[i] = rows[i].row;
+        archives->rows[i].listed_time = rows[i].time;
+    }
 }

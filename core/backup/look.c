@@ -7,11 +7,32 @@
 #include "base/url.h"
 #include "host/own_places.h"
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct look {
     const struct hb_look_request *request;
     struct hb_home_id id;
 };
+
+/*
+ * Without an id the owner of the directory is not believed, only root and who would make the home:
+ * the user, or, for root, the owner of what is there of the way to it.
+ */
+static bool may_be_his(const struct hb_run *run, const char *path, const struct stat *file)
+{
+    struct stat there;
+    if (hb_url_scheme(path) > 0 || file->st_uid == 0 || file->st_uid == geteuid())
+        return true;
+    HB_AUTO_FREE char *way = hb_copy_text(run->home.path == NULL ? "" : run->home.path);
+    for (char *slash = way + strlen(way); geteuid() == 0 && slash != NULL && slash != way;
+         slash = strrchr(way, '/')) {
+        *slash = '\0';
+        if (stat(way, &there) == 0)
+            return there.st_uid == file->st_uid;
+    }
+    return false;
+}
 
 /*
  * Which home it is of cannot be told by an id where the home has none, or is not there. One that a
@@ -36,7 +57,8 @@ static void take_noted(const struct hb_run *run, const struct hb_preset_archives
     row->kept.whose = HB_HOME_UNKNOWN;
     if (!same)
         row->noted = HB_PATH_OTHER;
-    else if (!row->unproved && !hb_row_may_be_a_strangers(run, path, &row->status))
+    else if (!row->unproved && !hb_row_may_be_a_strangers(run, path, &row->status) &&
+             may_be_his(run, path, &row->status))
         row->noted = HB_PATH_SAME;
 }
 
@@ -110,6 +132,9 @@ int hb_look(const struct hb_look_request *request, struct hb_error *error)
     const char *place = request->place;
     if (request->run->home.fd >= 0)
         hb_home_id_find(&request->run->home, false, &look.id);
+    HB_AUTO_FREE char *file = place == NULL ? NULL : hb_url_file(place);
+    if (file != NULL)
+        place = file;
     int status = place == NULL                ? look_at_each(&look, error)
                  : strchr(place, '/') != NULL ? look_at(&look, NULL, NULL, place)
                                               : look_at_preset(&look, place, error);

@@ -28,6 +28,8 @@ struct hb_preset_archive {
     bool has_origin;
     struct hb_origin origin;
     json_t *reasons; /* why it is incomplete, as its trailer has them; NULL: it was not asked */
+    int64_t
+        listed_time; /* nanoseconds since 1970: its place in a list of several homes, by_time.h */
     /* Where no home says which archives are its own (look.h): the path that it notes. */
     enum hb_noted_path { HB_PATH_NOT_ASKED, HB_PATH_SAME, HB_PATH_OTHER } noted;
 };

@@ -47,6 +47,21 @@ static enum hb_database_state look_at_file(int directory, bool make)
     return HB_DATABASE_RIGHT;
 }
 
+/* The library would wait for whoever writes to a pipe of that name. */
+static bool is_plain_beside(int directory)
+{
+    static const char *const sides[] = {HB_HISTORY_NAME "-journal", HB_HISTORY_NAME "-wal",
+                                        HB_HISTORY_NAME "-shm"};
+    bool plain = true;
+    for (size_t i = 0; plain && i < sizeof sides / sizeof *sides; i++) {
+        struct stat status;
+        plain = fstatat(directory, sides[i], &status, AT_SYMLINK_NOFOLLOW) != 0
+                    ? errno == ENOENT
+                    : S_ISREG(status.st_mode);
+    }
+    return plain;
+}
+
 /* It opens by name: by one without links, that leads to the directory that was looked at. */
 static char *path_of(int directory)
 {
@@ -106,12 +121,13 @@ static enum hb_database_state look_into(sqlite3 *db)
         return judge(code);
     int64_t version = ask(db, "PRAGMA user_version", &code);
     int64_t tables = ask(db, "SELECT count(*) FROM sqlite_schema", &codes);
+    int64_t others = ask(db, "SELECT count(*) FROM sqlite_schema WHERE type <> 'table'", &code);
     if (code != SQLITE_OK || codes != SQLITE_OK)
         return judge(code != SQLITE_OK ? code : codes);
     if (application == 0 && version == 0 && tables == 0)
         return HB_DATABASE_NONE;
-    if (application != APPLICATION || version < VERSION)
-        return HB_DATABASE_WRONG;
+    if (application != APPLICATION || version < VERSION || (version == VERSION && others > 0))
+        return HB_DATABASE_WRONG; /* a view would answer whatever it likes, or never */
     return version > VERSION ? HB_DATABASE_UNUSABLE : HB_DATABASE_RIGHT;
 }
 
@@ -122,7 +138,7 @@ static enum hb_database_state open_file(struct hb_database *database, int direct
         "PRAGMA secure_delete = ON; PRAGMA max_page_count = 16384;"; /* MOST_BYTES */
     sqlite3 *db = NULL;
     HB_AUTO_FREE char *path = path_of(directory);
-    if (path == NULL)
+    if (path == NULL || !is_plain_beside(directory))
         return HB_DATABASE_UNUSABLE;
     int code = sqlite3_open_v2(
         path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL);

@@ -324,7 +324,23 @@ class Archives(prune_clock.AtTimes):
         made.append(pathlib.Path(self.summary(theirs)["archive"]))
         rows, _ = self.rows()
         self.assertEqual([row["path"] for row in rows], [str(path) for path in reversed(made)])
-        self.assertEqual(self.content("1", "--preset", "nightly"), b"theirs\n")
+        self.assertEqual(self.content("2", "--preset", "nightly"), self.content("latest"))
+        done = self.hbcore("import", "1", "--preset", "nightly", input=b"y\n", expect=2)
+        self.assertIn(f"this is {made[2]}, which is not known to be an archive of this home".encode(), done.stderr)
+        self.assertEqual((self.home / "notes").read_bytes(), b"some\n")
+
+    def test_the_latest_where_the_clock_was_put_back(self):
+        """The home counts its archives: the one that was made last."""
+        self.backup_at(self.now - 3600)
+        hb.write(self.home / "notes", b"made last\n")
+        self.backup_at(self.now - 2 * DAY)
+        self.assertEqual(self.content("latest"), b"made last\n")
+        self.assertEqual(self.content("1"), b"made last\n")
+
+    def test_a_directory_by_url(self):
+        self.several(2)
+        rows, _ = self.rows(f"file://{self.kept}")
+        self.assertEqual(len(rows), 2)
 
     def test_another_homes_is_not_the_latest(self):
         self.several(1)

@@ -202,7 +202,9 @@ class Gone(Case):
         self.assertFalse((self.dir / "new").exists())
         self.hbcore(*new, "import", made)
         self.assertEqual((self.dir / "new/notes").read_bytes(), b"one")
-        self.hbcore(*new, "import", "1", input=b"y\n")  # a number is one of the list
+        # A home with an id knows its own: a number does not stand for another's.
+        self.assert_mentions(self.hbcore(*new, "import", "1", input=b"y\n", expect=2), str(made), "name the file")
+        self.hbcore(*new, "import", made, input=b"y\n")
 
     def test_nothing_there(self):
         self.assert_mentions(self.hbcore("archives", "nightly"), "no archives")
