@@ -182,12 +182,20 @@ static void write_receipt(const char *key, enum hb_receipt_how how, int code)
                                                       : HB_CHECK_DAMAGED);
 }
 
+/* "": what is found is not remembered. */
+static void key_of(const struct hb_reading *reading, char key[HB_RECEIPT_KEY_BYTES])
+{
+    *key = '\0';
+    if (hb_receipt_key_tells(&reading->archive))
+        hb_receipt_key(&reading->archive, key);
+}
+
 static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
     char key[HB_RECEIPT_KEY_BYTES];
-    hb_receipt_key(&reading->archive, key);
+    key_of(reading, key);
     start_progress(session, &reading->archive.catalog);
     HB_AUTO_FREE char *home = find_home(session);
     unsigned percent = sample_of(session);
@@ -239,7 +247,7 @@ static int drill(struct hb_reading *reading)
         .context = session,
     };
     char key[HB_RECEIPT_KEY_BYTES];
-    hb_receipt_key(&reading->archive, key);
+    key_of(reading, key);
     int status = hb_drill(&request, &drilled, &session->error);
     hb_session_end_progress(session);
     hb_report_sort(&session->run.report);

@@ -6,6 +6,7 @@
 #include "files/io.h"
 #include "files/regular.h"
 #include "files/state_key.h"
+#include "files/system_kind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -67,6 +68,15 @@ void hb_receipt_key(const struct hb_archive *archive, char key[HB_RECEIPT_KEY_BY
         hb_receipt_key_of(NULL, archive->opened.object.version, origin, key);
     else if (archive->fd >= 0 && fstat(archive->fd, &status) == 0 && S_ISREG(status.st_mode))
         hb_receipt_key_of(&status, NULL, origin, key);
+}
+
+bool hb_receipt_key_tells(const struct hb_archive *archive)
+{
+    struct stat status;
+    if (archive->opened.store != NULL)
+        return true;
+    return archive->fd >= 0 && fstat(archive->fd, &status) == 0 &&
+           hb_change_time_tells(hb_change_times_of(archive->fd), &status);
 }
 
 /* ---- the file ------------------------------------------------------------------------------ */

@@ -41,6 +41,9 @@ void hb_receipt_key_of(const struct stat *file, const char *version, const struc
                        char key[HB_RECEIPT_KEY_BYTES]);
 /* Of one that is open and listed; "": there is none (a stream, say). */
 void hb_receipt_key(const struct hb_archive *archive, char key[HB_RECEIPT_KEY_BYTES]);
+/* Will the key tell of any change of it? Where times of change are not kept (FAT), who puts back
+ * the other one is not noticed: nothing is remembered there. */
+bool hb_receipt_key_tells(const struct hb_archive *archive);
 
 /* Appends a line, dated now. Nothing is said where that fails. */
 void hb_receipt_write(const char *key, enum hb_receipt_how how, enum hb_receipt_result result);

@@ -127,7 +127,8 @@ static bool may_keep(const struct hb_history *history, const struct hb_history_a
 {
     return (listed->opener == NULL || history->names) && !listed->stream &&
            hb_archive_has_version(listed, archive->version) &&
-           (archive->file == NULL || !is_young(history, archive->file));
+           (archive->file == NULL ||
+            (!is_young(history, archive->file) && hb_receipt_key_tells(listed)));
 }
 
 bool hb_history_add(struct hb_history *history, const struct hb_history_archive *archive,
