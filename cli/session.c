@@ -107,7 +107,9 @@ int hb_session_begin(struct hb_session *session)
     }
     hb_run_init(&session->run, session->config);
     session->run.log = cli->err;
-    session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG
+                             : cli->quiet     ? HB_LOG_WARNING
+                                              : HB_LOG_INFO;
     return 0;
 }
 

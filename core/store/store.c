@@ -191,7 +191,11 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 struct hb_retry hb_store_retry(const struct hb_store *store)
 {
     struct hb_retry none = {.run = NULL};
-    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock, store->budget);
+    if (store->instance == NULL)
+        return none;
+    struct hb_retry retry = hb_retry_begin(store->run, store->clock, store->budget);
+    retry.store = store->instance->section->name;
+    return retry;
 }
 
 const char *hb_store_failure(const struct hb_store *store)
