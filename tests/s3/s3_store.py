@@ -140,7 +140,7 @@ class Store(s3case.Case):
             self.assertEqual(self.service.uploads, {})
 
     def test_what_is_not_there(self):
-        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://bucket/n/", b"--dry-run"), ("s3://no-such/none.zip", b"NoSuchBucket"),
+        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://bucket/n/", b" archives s3://bucket/n/"), ("s3://no-such/none.zip", b"NoSuchBucket"),
                           ("s3://bucket", b"no object"), ("s3:///x", b"no bucket")):
             self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
         self.assertIn(b"NoSuchBucket", self.run_it("backup", "-o", "s3://no-such/a.zip", expect=1).stderr)
