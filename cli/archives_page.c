@@ -34,6 +34,25 @@ static void figure(FILE *out, const char *what, const char *value, const char *m
     HB_PAGE_PUT(out, "figure", "what", what, "value", value, "more", more, NULL);
 }
 
+static bool are_all_others(const struct hb_looked *looked)
+{
+    for (size_t i = 0; i < looked->archives->count; i++)
+        if (looked->archives->rows[i].kept.whose != HB_HOME_OTHERS)
+            return false;
+    return true;
+}
+
+/* Is there one of this home's, or one that cannot be read, that was to be told of? */
+static bool is_any_unread(const struct hb_looked *looked)
+{
+    for (size_t i = 0; i < looked->archives->count; i++) {
+        const struct hb_preset_archive *row = &looked->archives->rows[i];
+        if (row->kept.whose == HB_HOME_OURS || row->no_archive || row->damage != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* How many of this home are incomplete up to the newest, and since when. */
 static void put_incomplete(const struct hb_archives_page *page, const struct hb_looked *looked)
 {
@@ -62,10 +81,11 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
         stamp[HB_PAGE_TIME], number[HB_PAGE_NUMBER];
     uint64_t count = 0, bytes = 0, complete = 0;
     int64_t last = 0;
+    bool all_others = are_all_others(looked); /* then they are what there is to be told of */
     for (size_t i = 0; i < looked->archives->count; i++) {
         const struct hb_preset_archive *row = &looked->archives->rows[i];
         int64_t started = started_of(looked, i);
-        if (row->kept.whose == HB_HOME_OTHERS)
+        if (row->kept.whose == HB_HOME_OTHERS && !all_others)
             continue;
         count++;
         bytes += (uint64_t)row->status.st_size;
@@ -80,7 +100,8 @@ static void put_figures(const struct hb_archives_page *page, const struct hb_loo
                             hb_human_age(last > page->now ? 0 : (double)(page->now - last), age));
     figure(page->out, "Newest complete", last == 0 ? "none" : ago,
            last == 0 ? "" : hb_page_stamp(last, stamp));
-    HB_AUTO_FREE char *whole = hb_text("%" PRIu64 " of them complete", complete);
+    HB_AUTO_FREE char *whole = all_others ? hb_copy_text("all of other homes")
+                                          : hb_text("%" PRIu64 " of them complete", complete);
     figure(page->out, "Archives", hb_page_number(count, number), whole);
     HB_AUTO_FREE char *of_newest =
         hb_text("the newest: %s",
@@ -231,7 +252,7 @@ static void put_place(const struct hb_archives_page *page, const struct hb_looke
     if (newest.known)
         hb_page_put_content(page->out, looked, &newest, &oldest);
     else
-        HB_PAGE_PUT(page->out, "unread", NULL);
+        HB_PAGE_PUT(page->out, is_any_unread(looked) ? "unread" : "others", NULL);
     put_archives(page, looked);
     hb_gist_clear(&newest);
     hb_gist_clear(&oldest);

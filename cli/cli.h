@@ -38,7 +38,9 @@ struct hb_cli {
     const char *config_path;
     const char *archive; /* that the command was given; NULL: none, or standard input */
     struct hb_texts sets;
-    bool sets_known;  /* each was found in the configuration, and those that are secret are wiped */
+    struct hb_texts secret_sets; /* SECTION.KEY of those that were secret: no hint repeats them */
+    bool sets_known;  /* each was found in the configuration, and those that are secret are taken
+                         out, and wiped */
     const char *home; /* --home, or NULL */
     bool json;
     bool json_typed; /* --json stands somewhere: so is told what is wrong before it is read */

@@ -129,6 +129,8 @@ static void tell_problem(struct archives_command *command, const struct hb_looke
         hb_error_set(&error, HB_STATUS_FATAL, "[preset:%s]: %s", looked->preset, looked->problem);
     else
         hb_error_set(&error, HB_STATUS_FATAL, "%s", looked->problem);
+    if (looked->hint != NULL)
+        hb_error_hint(&error, "%s", looked->hint);
     tell_failure(command, &error);
 }
 

@@ -204,7 +204,8 @@ static void print_restore_line(const struct backup_command *command)
     HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
     HB_AUTO_FREE char *import =
         hb_session_command_line(session, hb_config_backup(session->config)->restore_command);
-    fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s\n", import, path);
+    HB_AUTO_FREE char *lacks = hb_cli_lacks_secrets(session->cli);
+    fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s%s\n", import, path, lacks);
 }
 
 static void print_summary(const struct backup_command *command)

@@ -356,6 +356,8 @@ static void on_looked(void *context, const struct hb_looked *looked)
     if (looked->problem != NULL) {
         hb_error_set(&find->session->error, HB_STATUS_FATAL, "%s: %s", looked->directory,
                      looked->problem);
+        if (looked->hint != NULL)
+            hb_error_hint(&find->session->error, "%s", looked->hint);
         searching->failed = true;
         return;
     }

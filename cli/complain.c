@@ -59,6 +59,18 @@ char *hb_cli_typed_options(const struct hb_cli *cli)
     return hb_text("%s%s%s", before, home == NULL ? "" : " --home ", home == NULL ? "" : home);
 }
 
+char *hb_cli_lacks_secrets(const struct hb_cli *cli)
+{
+    char *text = hb_copy_text("");
+    for (size_t i = 0; i < cli->secret_sets.count; i++) {
+        HB_AUTO_FREE char *before = text;
+        HB_AUTO_FREE char *word = hb_shell_word(cli->secret_sets.texts[i]);
+        text = hb_text("%s%s --set %s", before, i == 0 ? " (with the same" : "", word);
+    }
+    HB_AUTO_FREE char *before = text;
+    return hb_text("%s%s", before, *before == '\0' ? "" : ")");
+}
+
 static const char program[] = "hbcore ";
 
 /*
@@ -93,7 +105,11 @@ static char *name_archive(const struct hb_cli *cli, const char *text)
 char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
 {
     HB_AUTO_FREE char *options = hb_cli_typed_options(cli);
+    const struct hb_cli only_sets = {.sets = cli->sets, .sets_known = cli->sets_known};
+    HB_AUTO_FREE char *sets = hb_cli_typed_options(&only_sets);
     char *made = hb_copy_text("");
+    const char *made_before = strstr(text, "hbcore --"); /* by hb_session_command_line() */
+    bool with_command = made_before != NULL && strncmp(made_before, "hbcore --help", 13) != 0;
     for (const char *from = text, *at = text; *from != '\0';) {
         at = strstr(at, program);
         if (at != NULL && !begins_command(text, at)) {
@@ -102,12 +118,17 @@ char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
         }
         size_t bytes = at == NULL ? strlen(from) : (size_t)(at - from) + sizeof program - 2;
         HB_AUTO_FREE char *before = made;
-        made = hb_text("%s%.*s%s", before, (int)bytes, from, at == NULL ? "" : options);
+        bool has_them = at != NULL && *sets != '\0' && /* hb_session_command_line() made it */
+                        strncmp(from + bytes, sets, strlen(sets)) == 0;
+        made = hb_text("%s%.*s%s", before, (int)bytes, from, at == NULL || has_them ? "" : options);
+        with_command |= at != NULL;
         from += bytes;
         at = from;
     }
+    HB_AUTO_FREE char *lacks = with_command ? hb_cli_lacks_secrets(cli) : hb_copy_text("");
     HB_AUTO_FREE char *before = made;
-    return name_archive(cli, before);
+    HB_AUTO_FREE char *whole = hb_text("%s%s", before, lacks);
+    return name_archive(cli, whole);
 }
 
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)

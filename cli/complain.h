@@ -16,6 +16,12 @@ char *hb_cli_typed_options(const struct hb_cli *cli);
  */
 char *hb_cli_with_options(const struct hb_cli *cli, const char *text);
 
+/*
+ * " (with the same --set store:x.key)": what a command line that is shown lacks, because it is
+ * secret; else "". Caller frees.
+ */
+char *hb_cli_lacks_secrets(const struct hb_cli *cli);
+
 /* Prints "hbcore: TEXT" and the hint on standard error. */
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error);
 

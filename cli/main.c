@@ -132,6 +132,8 @@ int main(int argc, char **argv)
     if (cli.version)
         print_version(&cli);
     hb_cli_parsed_clear(&hb_program, &cli);
+    free(cli.secret_sets.texts);
+    cli.secret_sets = (struct hb_texts){.count = 0};
     if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
         code = HB_EXIT_FAILED; /* its line has been printed */
     code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);

@@ -62,13 +62,16 @@ void hb_session_start(struct hb_session *session)
     session->started_at = time(NULL);
 }
 
-/* The value of a secret that was typed: hints repeat what was typed, and `ps` shows it. */
-static void wipe_secret(const struct hb_config *config, char *set)
+/*
+ * Wipes the value of a secret that was typed, and leaves its name: hints repeat what was typed, and
+ * `ps` shows it. False: it is none.
+ */
+static bool wipe_secret(const struct hb_config *config, char *set)
 {
     char *equals = strchr(set, '=');
     const char *dot = equals == NULL ? NULL : memrchr(set, '.', (size_t)(equals - set));
     if (dot == NULL)
-        return;
+        return false;
     HB_AUTO_FREE char *name = hb_copy_bytes(set, (size_t)(dot - set));
     HB_AUTO_FREE char *key = hb_copy_bytes(dot + 1, (size_t)(equals - dot - 1));
     const struct hb_section *section = hb_config_section(config, name);
@@ -77,9 +80,28 @@ static void wipe_secret(const struct hb_config *config, char *set)
     for (size_t i = 0; plugin != NULL && i < plugin->option_count; i++)
         if ((plugin->options[i]->flags & HB_OPTION_SECRET) &&
             strcmp(plugin->options[i]->key, key) == 0 && equals[1] != '\0') {
-            explicit_bzero(equals + 1, strlen(equals + 1));
-            equals[1] = '*';
+            explicit_bzero(equals, strlen(equals));
+            return true;
         }
+    return false;
+}
+
+static void take_secrets_out(struct hb_cli *cli, const struct hb_config *config)
+{
+    struct hb_texts *sets = &cli->sets, *secrets = &cli->secret_sets;
+    size_t count = 0;
+    for (size_t i = 0; i < sets->count; i++) {
+        char *set = sets->texts[i];
+        if (!wipe_secret(config, set)) {
+            sets->texts[count++] = set;
+            continue;
+        }
+        secrets->texts = hb_resize(secrets->texts, secrets->count + 1, sizeof *secrets->texts);
+        secrets->texts[secrets->count++] = set;
+    }
+    sets->count = count;
+    if (sets->texts != NULL)
+        sets->texts[count] = NULL;
 }
 
 int hb_session_begin(struct hb_session *session)
@@ -97,8 +119,7 @@ int hb_session_begin(struct hb_session *session)
         return HB_EXIT_USAGE;
     }
     session->config = config;
-    for (size_t i = 0; i < cli->sets.count; i++)
-        wipe_secret(config, cli->sets.texts[i]);
+    take_secrets_out(session->cli, config);
     session->cli->sets_known = status == HB_OK;
     const char *doubt;
     for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
@@ -107,7 +128,9 @@ int hb_session_begin(struct hb_session *session)
     }
     hb_run_init(&session->run, session->config);
     session->run.log = cli->err;
-    session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG
+                             : cli->quiet     ? HB_LOG_WARNING
+                                              : HB_LOG_INFO;
     return 0;
 }
 

@@ -5,7 +5,9 @@
 #include "backup/row_words.h"
 #include "base/memory.h"
 #include "base/url.h"
+#include "host/failure.h"
 #include "host/own_places.h"
+#include "store/store.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +80,16 @@ static void take_all_noted(const struct look *look, const struct hb_preset_archi
                            "before are known by that path alone");
 }
 
+/* That of the store, where its sentence is the reason. */
+static void take_hint(struct hb_run *run, const struct hb_preset_archives *archives,
+                      struct hb_error *reason)
+{
+    const char *hint = hb_failure_of(run)->hint;
+    if (archives->store != NULL && *reason->hint == '\0' && *hint != '\0' &&
+        strstr(reason->text, hb_store_failure(archives->store)) != NULL)
+        hb_error_hint(reason, "%s", hint);
+}
+
 static int look_at(struct look *look, const char *preset, const char *prefix, const char *directory)
 {
     struct hb_run *run = look->request->run;
@@ -95,8 +107,10 @@ static int look_at(struct look *look, const char *preset, const char *prefix, co
         hb_row_words_read(run, &archives);
     struct hb_looked looked = {.preset = preset, .directory = directory, .archives = &archives};
     if (status != HB_OK) {
+        take_hint(run, &archives, &reason);
         hb_preset_archives_clear(&archives);
         looked.problem = reason.text;
+        looked.hint = *reason.hint == '\0' ? NULL : reason.hint;
     }
     if (status != HB_STATUS_CANCELLED)
         look->request->looked(look->request->context, &looked);

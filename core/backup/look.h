@@ -12,6 +12,7 @@ struct hb_looked {
     const char *directory; /* as it was named */
     const struct hb_preset_archives *archives; /* newest first */
     const char *problem; /* they cannot be listed: why; `archives` has none then. Or NULL */
+    const char *hint;    /* what can be done about that; or NULL */
 };
 
 struct hb_look_request {

@@ -198,6 +198,19 @@ void hb_progress_preparing(struct hb_progress *progress, const char *path, uint6
     pthread_mutex_unlock(&progress->lock);
 }
 
+void hb_progress_make_room(struct hb_progress *progress)
+{
+    if (progress == NULL)
+        return;
+    pthread_mutex_lock(&progress->lock);
+    if (progress->on_screen) {
+        fputs("\r\033[K", progress->screen.out);
+        fflush(progress->screen.out);
+    }
+    progress->on_screen = false;
+    pthread_mutex_unlock(&progress->lock);
+}
+
 void hb_progress_free(struct hb_progress *progress)
 {
     if (progress == NULL)

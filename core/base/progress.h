@@ -44,6 +44,8 @@ typedef void (*hb_progress_teller)(void *context, const struct hb_progress_state
  * before the work begins.
  */
 void hb_progress_tell(struct hb_progress *progress, hb_progress_teller tell, void *context);
+/* Clears the bar: something else is printed there, and the bar is drawn again behind it. */
+void hb_progress_make_room(struct hb_progress *progress);
 /* Clears the bar, frees. */
 void hb_progress_free(struct hb_progress *progress);
 

@@ -120,6 +120,9 @@ void hb_instance_check(struct hb_run *run, const struct hb_section *section,
         make(run, section, can_check ? hb_calls_check : hb_calls_create, &sayings);
     for (size_t i = 0; made == NULL && i < sayings.count; i++) {
         refuse(run, section, sayings.texts[i], &error);
+        const char *hint = hb_failure_of(run)->hint; /* of the last one */
+        if (i == sayings.count - 1 && *hint != '\0')
+            hb_error_hint(&error, "%s", hint);
         report(context, &error);
     }
     if (can_check)

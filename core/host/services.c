@@ -40,6 +40,7 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     HB_AUTO_FREE char *shown = hb_printable(line);
+    hb_progress_make_room(instance->run->progress);
     fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, shown);
 }
 

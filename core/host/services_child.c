@@ -122,8 +122,15 @@ static int from_file(const struct asked *asked, const char *said)
         return no_secret(asked, "%s: the path of a secret is absolute", path);
     (void)hb_as_self(&as);
     HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return no_secret(asked, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        bool missing = errno == ENOENT;
+        (void)no_secret(asked, "%s: cannot be opened: %s", path, strerror(errno));
+        if (missing)
+            snprintf(hb_failure_of(asked->instance->run)->hint, HB_FAILURE_BYTES / 2,
+                     "write the secret into that file, which only you can read (chmod 600), or "
+                     "correct its name");
+        return HB_STATUS_ENTRY;
+    }
     if (!S_ISREG(status.st_mode))
         return no_secret(asked, "%s: is not a regular file", path);
     make_room(asked, SECRET_BYTES + 1);

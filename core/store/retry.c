@@ -2,6 +2,9 @@
 #include "store/retry.h"
 
 #include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "base/progress.h"
 #include "host/failure.h"
 #include <time.h>
 
@@ -10,7 +13,8 @@ enum {
     COMES_BACK = 10,           /* one of so many milliseconds */
     FIRST_DELAY = 100,
     LONGEST_DELAY = 5000,
-    SLICE = 50 /* so soon a signal is noticed */
+    UNTOLD = 2000, /* so long nobody wonders what it does */
+    SLICE = 50     /* so soon a signal is noticed */
 };
 
 static uint64_t real_now(void *context)
@@ -62,6 +66,18 @@ static uint64_t spread(uint64_t delay, uint64_t now, const void *seed)
     return delay / 2 + (mixed >> 32) % (delay / 2 + 1);
 }
 
+static void tell(const struct hb_retry *retry)
+{
+    const struct hb_run *run = retry->run;
+    if (retry->store == NULL || retry->budget == NULL || run->log == NULL ||
+        run->log_level > HB_LOG_INFO || atomic_exchange(&retry->budget->told, true))
+        return;
+    HB_AUTO_FREE char *why = hb_printable(hb_failure_of(retry->run)->text);
+    hb_progress_make_room(run->progress);
+    fprintf(run->log, "hbcore: [%s]: %s; it is tried again for up to %d s\n", retry->store, why,
+            MOST_MILLISECONDS / 1000);
+}
+
 bool hb_retry_again(struct hb_retry *retry)
 {
     const struct hb_retry_clock *clock = retry->clock;
@@ -77,5 +93,7 @@ bool hb_retry_again(struct hb_retry *retry)
     }
     retry->delay = retry->delay * 2 < LONGEST_DELAY ? retry->delay * 2 : LONGEST_DELAY;
     retry->attempts++;
+    if (now + delay > retry->started + UNTOLD)
+        tell(retry);
     return clock->wait(clock->context, delay);
 }

@@ -34,13 +34,15 @@ struct hb_retry_clock {
 /* Of one store in one run; any thread. */
 struct hb_retry_budget {
     _Atomic uint64_t used_up; /* when it was, for the last time; 0: never */
+    atomic_bool told;         /* people have heard that calls are tried again */
 };
 
 struct hb_retry {
     struct hb_run *run; /* NULL: it is not tried again */
     const struct hb_retry_clock *clock;
     struct hb_retry_budget *budget;
-    uint64_t started; /* the first call */
+    const char *store; /* as people are told; NULL: they are not */
+    uint64_t started;  /* the first call */
     uint64_t delay;
     unsigned attempts;
 };
@@ -50,8 +52,8 @@ struct hb_retry hb_retry_begin(struct hb_run *run, const struct hb_retry_clock *
                                struct hb_retry_budget *budget);
 /*
  * The call in this thread has failed: is it worth another try? Waits before it says so, a little
- * longer each time. False also where a signal asked the process to stop; the reason of the failure
- * is then still the call's.
+ * longer each time; where that is more than a moment, people are told, once. False also where a
+ * signal asked the process to stop; the reason of the failure is then still the call's.
  */
 bool hb_retry_again(struct hb_retry *retry);
 

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/nearest.h"
 #include "base/url.h"
 #include "host/failure.h"
@@ -191,7 +192,11 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 struct hb_retry hb_store_retry(const struct hb_store *store)
 {
     struct hb_retry none = {.run = NULL};
-    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock, store->budget);
+    if (store->instance == NULL)
+        return none;
+    struct hb_retry retry = hb_retry_begin(store->run, store->clock, store->budget);
+    retry.store = store->instance->section->name;
+    return retry;
 }
 
 const char *hb_store_failure(const struct hb_store *store)
@@ -259,6 +264,30 @@ int hb_store_open_name(const struct hb_store *store, const char *name, const cha
     return HB_STATUS_FATAL;
 }
 
+/*
+ * Nothing has that name: what is there? A last word without a '.' is rather that of a directory
+ * than of an archive.
+ */
+static void hint_at_others(const char *url, struct hb_error *error)
+{
+    const char *slash = strrchr(url, '/');
+    const char *last = slash == NULL ? strchr(url, ':') + 1 : slash + 1; /* behind the scheme */
+    bool no_name = *last == '\0', directory = strchr(last, '.') == NULL;
+    HB_AUTO_FREE char *place =
+        !no_name && directory ? hb_text("%s/", url) : hb_copy_bytes(url, (size_t)(last - url));
+    HB_AUTO_FREE char *word = hb_shell_word(place);
+    if (no_name)
+        hb_error_hint(error,
+                      "write the name of the archive behind it; `hbcore archives %s` says "
+                      "which there are",
+                      word);
+    else if (directory)
+        hb_error_hint(error, "a directory ends with a '/': `hbcore archives %s` says what is in it",
+                      word);
+    else
+        hb_error_hint(error, "`hbcore archives %s` says which there are", word);
+}
+
 int hb_store_open(struct hb_run *run, const char *url, const char *version,
                   struct hb_opened *opened, struct hb_error *error)
 {
@@ -274,9 +303,7 @@ int hb_store_open(struct hb_run *run, const char *url, const char *version,
         hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
                      version == NULL ? "there is nothing of that name"
                                      : "it was replaced or removed");
-        if (url[strlen(url) - 1] == '/')
-            hb_error_hint(error, "write the name of the archive behind it; `hbcore prune --preset "
-                                 "NAME --dry-run` says which there are");
+        hint_at_others(url, error);
         return HB_STATUS_NOMATCH;
     }
     if (status == HB_OK)

@@ -20,14 +20,24 @@ static void close_it(const int *fd)
         close(*fd);
 }
 
+/* What the person at the terminal can do where there is no such file. */
+static const char *missing(int which)
+{
+    if (which == RECIPIENTS_FILE)
+        return "write public keys (age1...) into it, one a line, or correct its name";
+    return "correct its name, or fetch the file from where it is kept; `age-keygen -o FILE` makes "
+           "a new key, which opens no archive that is there";
+}
+
 static int fail(const struct hb_host *host, const struct hb_settings *settings, int which,
                 const char *path, const char *what, int error)
 {
     uint32_t cause = error == ENOENT                     ? HB_CAUSE_NOT_FOUND
                      : error == EACCES || error == EPERM ? HB_CAUSE_DENIED
                                                          : HB_CAUSE_NONE;
-    return settings_fail(host, settings, which, cause, NULL, "%s: %s%s%s", path, what,
-                         error == 0 ? "" : ": ", error == 0 ? "" : strerror(error));
+    return settings_fail(host, settings, which, cause, error == ENOENT ? missing(which) : NULL,
+                         "%s: %s%s%s", path, what, error == 0 ? "" : ": ",
+                         error == 0 ? "" : strerror(error));
 }
 
 /* Root, us, and who has called sudo: as of the configuration itself. */

@@ -33,6 +33,14 @@ static const char *not_yet(const char *text, size_t characters)
     return NULL;
 }
 
+const char *recipient_hint(const char *text)
+{
+    return not_yet(text, strlen(text)) != NULL
+               ? NULL
+               : "run `age-keygen -o FILE`: it makes a key, and prints the public one, age1 and 58 "
+                 "more characters";
+}
+
 const char *recipient_decode(const char *text, size_t characters, unsigned char *recipient)
 {
     const char *why = not_yet(text, characters);

@@ -11,4 +11,7 @@
  */
 const char *recipient_decode(const char *text, size_t characters, unsigned char *recipient);
 
+/* What to do about one that is refused; NULL: the sentence says it. */
+const char *recipient_hint(const char *text);
+
 #endif

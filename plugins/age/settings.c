@@ -98,8 +98,8 @@ static bool check_recipients(const struct hb_host *host, const struct hb_setting
         unsigned char recipient[KEY_BYTES];
         const char *why = recipient_decode(text, strlen(text), recipient);
         if (why != NULL) {
-            settings_fail(host, settings, RECIPIENT, HB_CAUSE_NONE, NULL, "word %zu %s", i + 1,
-                          why);
+            settings_fail(host, settings, RECIPIENT, HB_CAUSE_NONE, recipient_hint(text),
+                          "word %zu %s", i + 1, why);
             well = false;
         }
     }

@@ -13,6 +13,7 @@ enum {
     LONGEST_DELAY = 20000,
     SHORT_TIME = 10000,
     NOTES_MOST = 5,
+    UNTOLD = 2000,  /* milliseconds: so long nobody wonders what it does */
     SKEW_LEAST = 30 /* seconds; below that it is not the clock */
 };
 
@@ -28,6 +29,7 @@ struct doing {
     struct keys keys; /* of the last attempt */
     unsigned mended;
     uint64_t started, delay;
+    bool over;     /* it was tried for as long as it may be */
     char why[700]; /* the last attempt failed */
 };
 
@@ -244,8 +246,8 @@ static int tell(const struct doing *doing)
         return HB_STATUS_FATAL;
     if (call->attempts > 1)
         snprintf(times, sizeof times, " (%u attempts)", call->attempts);
-    return host->fail_as(host, HB_STATUS_FATAL, call->refusal.cause, hint_of(doing), "%s%s",
-                         doing->why, times);
+    return host->fail_as(host, HB_STATUS_FATAL, doing->over ? HB_CAUSE_NONE : call->refusal.cause,
+                         hint_of(doing), "%s%s", doing->why, times);
 }
 
 /* That it helped to send it again. Few of them, and no two that are the same in a row. */
@@ -333,6 +335,28 @@ static uint64_t spread(uint64_t delay, const void *seed)
     return delay / 2 + (mixed >> 32) % (delay / 2 + 1);
 }
 
+/*
+ * Once in an outage, where that takes longer than people wait for without wondering: what fails,
+ * and for how long it will be tried.
+ */
+static void tell_again(const struct doing *doing, uint64_t delay, uint64_t most)
+{
+    struct s3 *s3 = doing->s3;
+    uint64_t now = steady_ms(), seconds = most / 1000;
+    bool whole = seconds % 60 == 0;
+    if (now + delay < doing->started + UNTOLD)
+        return;
+    pthread_mutex_lock(&s3->lock);
+    bool say = now >= s3->quiet_until;
+    if (say)
+        s3->quiet_until = doing->started + most + 1;
+    pthread_mutex_unlock(&s3->lock);
+    if (say)
+        s3->host->log(s3->host, HB_LOG_INFO, "[%s]: %s; it is tried again for up to %" PRIu64 " %s",
+                      s3->settings->section, doing->why, whole ? seconds / 60 : seconds,
+                      whole ? "min" : "s");
+}
+
 /* Waits. False: it is in vain, or somebody wants it to stop. */
 static bool wait_for(struct doing *doing, enum then then)
 {
@@ -348,8 +372,10 @@ static bool wait_for(struct doing *doing, enum then then)
     uint64_t delay = spread(doing->delay, doing);
     if (delay < asked)
         delay = asked;
-    if (steady_ms() + delay > doing->started + most)
+    doing->over = steady_ms() + delay > doing->started + most;
+    if (doing->over)
         return false;
+    tell_again(doing, delay, most);
     doing->delay = doing->delay * 2 < LONGEST_DELAY ? doing->delay * 2 : LONGEST_DELAY;
     return pause_ms(delay, is_cancelled, host_context(s3));
 }

@@ -4,9 +4,9 @@
  *
  * What may succeed later is sent again, with a pause that grows, has chance in it, and is as long
  * as the service asks for; for `retry-time`. New keys, the service's clock and the bucket's region
- * are taken over, once each. Then it fails, by hb_host.fail(), with the class of the reason: the
- * host tries calls of those classes again itself, but only if half a minute is not over, so with
- * the usual retry-time that happens here alone.
+ * are taken over, once each. Where that takes longer than a moment, the person at the terminal
+ * hears of it. Then it fails, by hb_host.fail(), with the class of the reason; without one where
+ * `retry-time` is over, for the host tries what may pass again itself, for half a minute.
  *
  * Three answers: HB_OK; a failure, and surely nothing was done (`unclear` is false); a failure, and
  * nobody can tell.

@@ -5,6 +5,7 @@
 #include "credentials_file.h"
 #include "credentials_metadata.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,11 +112,16 @@ static int ask(const struct asking *asking, struct keys *keys)
     for (int64_t at = chosen ? source : SOURCE_OPTIONS;
          status == HB_STATUS_NOMATCH && at <= (chosen ? source : SOURCE_METADATA); at++)
         status = ask_source(asking, at, chosen, keys);
-    if (status == HB_STATUS_NOMATCH)
-        return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_AUTHENTICATION,
-                             "set access-key-id and secret-access-key in the section of the store",
+    if (status == HB_STATUS_NOMATCH) {
+        char hint[300];
+        snprintf(hint, sizeof hint,
+                 "add a section [%s] to the configuration with endpoint (unless the bucket is "
+                 "Amazon's), access-key-id and secret-access-key",
+                 asking->settings->section);
+        return host->fail_as(host, HB_STATUS_FATAL, HB_CAUSE_AUTHENTICATION, hint,
                              "there are no keys for it: no options, environment, file, command or "
                              "metadata has some");
+    }
     if (status == HB_OK && (keys->access.failed || keys->secret.failed || keys->token.failed))
         return host->fail(host, HB_STATUS_FATAL, "out of memory");
     return status;

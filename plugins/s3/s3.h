@@ -51,6 +51,7 @@ struct s3 {
     int64_t clock_ahead; /* seconds that the service is ahead of us */
     unsigned noted;      /* so many notes about requests that were sent again */
     char last_note[700];
+    uint64_t quiet_until; /* until then nobody needs to hear that it is tried again; steady_ms */
 };
 
 struct object_name {

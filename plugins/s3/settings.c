@@ -73,7 +73,7 @@ const struct hb_option *const s3_options[OPTIONS] = {
     [RETRY_TIME] = OPTION(.type = HB_OPTION_SECONDS, .key = "retry-time", .default_text = "15m",
                           .maximum = 604800,
                           .help = "How long a request is tried again while the network or the "
-                                  "service fails"),
+                                  "service fails; 0: one attempt"),
     [TIMEOUT] = OPTION(.type = HB_OPTION_SECONDS, .key = "timeout", .default_text = "60s",
                        .minimum = 1, .maximum = 3600,
                        .help = "How long a connection may stand still before it counts as lost"),

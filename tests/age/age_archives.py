@@ -81,9 +81,21 @@ class Archives(hb.Case):
         self.assertNotIn(b"damaged", done.stdout + done.stderr)
         self.assertEqual(done.stdout.count(b"would be removed"), 2)
         done = self.hbcore("list", sealed, expect=1)
-        self.assert_mentions(done, "/media/nowhere/key", "No such file")
+        self.assert_mentions(done, "/media/nowhere/key", "No such file", "fetch the file from where it is kept")
         done = self.hbcore("verify", sealed, expect=3)
         self.assertIn(b"no more could be checked", done.stdout + done.stderr)
+
+    def test_a_key_as_documents_write_it(self):
+        """They leave out all but its beginning: what makes a real one?"""
+        for text in ("age1...", "age1…", "age1ql3z7hjy54"):
+            self.configure(f"recipient = {text}")
+            for words in (("config", "check"), ("--home", self.home, "backup", "--preset", "nightly")):
+                done = self.hbcore(*words, expect=2)
+                self.assert_mentions(done, "recipient: word 1 ", "run `age-keygen -o FILE`")
+                self.assertEqual(done.stderr.count(b"age-keygen"), 1)
+        self.configure("recipients-file = /media/nowhere/keys")
+        done = self.hbcore("--home", self.home, "backup", "--preset", "nightly", expect=None)
+        self.assert_mentions(done, "/media/nowhere/keys", "write public keys (age1...) into it")
 
     def test_a_key_of_somebody_else(self):
         self.configure(f"recipient = {self.public}", f"identity = {self.key}")

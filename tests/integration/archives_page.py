@@ -161,6 +161,19 @@ class Page(prune_clock.AtTimes):
         self.assertEqual(text.count('<rect class="b"') + text.count('<td class="bad">'), 0)
         self.assertNotIn("theirs", text)
 
+    def test_all_of_another_home(self):
+        """Nobody tried to read them; and what they take is no 0 B."""
+        other = self.dir / "other"
+        hb.write(other / "theirs/file", os.urandom(300_000))
+        self.backup_at(self.now - DAY).unlink()  # the home has an id of its own
+        self.hbcore("--home", other, "backup", "--preset", "nightly")
+        text, seen = self.make_page()
+        said = " ".join(" ".join(seen.texts).split())
+        self.assertIn("None of the archives is known to be of this home", said)
+        self.assertIn("Archives 1 all of other homes Together 29", said)
+        self.assertNotIn("could be read", text)
+        self.assertNotIn("theirs", text)
+
     def test_places_without_archives(self):
         self.assertIn("No archives.", self.make_page()[0])
         hb.write(self.kept, b"no directory")

@@ -122,13 +122,23 @@ class PluginOptions(hb.Case):
                         ("--verbose", "backup", "-o", self.dir / "b.zip"), ("--json", "verify", self.dir / "a.zip")):
             done = self.use(lines, *command)
             self.assertNotIn(SECRET.encode(), done.stdout + done.stderr, command)
-        done = self.use("place = /x\n", "--set", f"filter:x.word={SECRET}", "snapshot", "restore", "1", expect=1)
-        self.assert_mentions(done, "filter:x.word=*")  # in the hint, which repeats what was typed
-        self.assertNotIn(SECRET.encode(), done.stdout + done.stderr)
+        self.check_hints()
         shown = self.use(lines, "--json", "config", "show").stdout.splitlines()
         values = {line["key"]: line["value"] for line in map(json.loads, shown) if line.get("section") == "filter:x"}
         self.assertEqual((values["word"], values["place"]), ("(secret)", "/x"))
         self.assertNotIn(SECRET.encode(), (self.dir / "a.zip").read_bytes())
+
+    def check_hints(self):
+        """They repeat what was typed, once, without what is secret; and say that it is needed."""
+        typed, same = ("--set", f"filter:x.word={SECRET}", "--set", "backup.workers=2"), b" (with the same --set filter:x.word)"
+        for command in (("snapshot", "restore", "1"), ("list", "latest")):
+            done = self.use("place = /x\n[preset:nightly]\ndirectory = nowhere\n", *typed, *command, expect=1)
+            hint = done.stderr.splitlines()[-1]
+            self.assertEqual((hint.count(b"workers=2"), hint.count(b"filter:x.word"), hint.count(same)), (1, 1, 1), self.describe(done))
+            self.assertNotIn(b"word=", hint)
+            self.assertNotIn(SECRET.encode(), done.stdout + done.stderr)
+        done = self.use("place = /x\n", *typed, "backup", "-o", self.dir / "c.zip")
+        self.assertIn(b"c.zip" + same + b"\n", done.stdout)
 
     def test_a_value_that_nobody_knows_may_be_secret(self):
         """Of a section that cannot be resolved, or not yet: hints repeat what was typed, but not its value."""

@@ -122,8 +122,7 @@ class Faults(s3case.Case):
         self.service.uploads.clear()
 
     def test_that_lasts(self):
-        """However long it lasts: an error that says it, and nothing under the name. Half a minute each: so long the host tries
-        again what gives up sooner."""
+        """However long it lasts: an error that says it, and nothing under the name."""
         self.make_large(6)
         kinds = {"slow": b"SlowDown", "500": b"InternalError", "lost": b"no answer", "reset": b"no answer"}
         for kind, said in kinds.items() if hb.FULL else [self.random.choice(list(kinds.items()))]:
@@ -131,6 +130,29 @@ class Faults(s3case.Case):
             done = self.run_it("--set", "store:s3.retry-time=1s", "backup", "-o", "s3://bucket/a.zip", expect=1)
             self.assertIn(said, done.stderr)
             self.assertEqual(self.archives(), {})
+
+    def test_what_people_hear_meanwhile(self):
+        """Once, whatever is asked; not with --quiet, not of a moment, and programs read on standard output what they always did."""
+        down = ("--set", "store:s3.endpoint=http://127.0.0.1:1", "--set", "store:s3.retry-time=6s")
+        said = b"[store:s3]: no answer: "
+        for words in (("--json", "archives"), ("verify", "s3://bucket/a.zip")):
+            done = self.run_it(*down, *words, expect=1)
+            lines = [line for line in done.stderr.splitlines() if b"tried again" in line]
+            self.assertEqual(len(lines), 1, self.describe(done))
+            self.assertIn(said, lines[0])
+            self.assertTrue(lines[0].endswith(b"; it is tried again for up to 6 s"), lines[0])
+            self.assertNotIn(b"tried again", done.stdout)
+        self.assertNotIn(b"tried again", self.run_it(*down, "--quiet", "archives", expect=1).stderr)
+        self.front.arm("500", 1)
+        self.assertEqual(self.run_it("archives").stderr, b"")
+        self.assertIsNotNone(self.front.struck)
+
+    def test_one_attempt(self):
+        """Without a retry-time: the host does not try it for half a minute either."""
+        self.front.next = lambda request: self.front.log.append(str(request)) or "500"
+        done = self.run_it("--set", "store:s3.retry-time=0", "archives", expect=1)
+        self.assertIn(b"InternalError", done.stderr)
+        self.assertEqual(len(self.requests()), 1, self.requests())
 
     @staticmethod
     def second_of_the_newest(names):

@@ -140,7 +140,7 @@ class Store(s3case.Case):
             self.assertEqual(self.service.uploads, {})
 
     def test_what_is_not_there(self):
-        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://bucket/n/", b"--dry-run"), ("s3://no-such/none.zip", b"NoSuchBucket"),
+        for url, said in (("s3://bucket/none.zip", b"there is nothing of that name"), ("s3://bucket/n/", b" archives s3://bucket/n/"), ("s3://no-such/none.zip", b"NoSuchBucket"),
                           ("s3://bucket", b"no object"), ("s3:///x", b"no bucket")):
             self.assertIn(said, self.run_it("list", url, expect=None).stderr, url)
         self.assertIn(b"NoSuchBucket", self.run_it("backup", "-o", "s3://no-such/a.zip", expect=1).stderr)
@@ -308,6 +308,30 @@ class Settings(s3case.Case):
                             (("encryption=customer", "customer-key=text:AAAA"), b"base64")):
             sets = [word for pair in words for word in ("--set", f"store:s3.{pair}")]
             self.assertIn(said, self.run_it(*sets, "list", "s3://bucket/a.zip", expect=None).stderr, words)
+
+    def hint(self, *words, expect=1):
+        done = self.run_it(*words, expect=expect, env={"AWS_EC2_METADATA_DISABLED": "true"})
+        return done.stderr.splitlines()[-1]
+
+    def test_what_to_do(self):
+        """Each failure that the first try meets says what to do, whatever the command."""
+        wrong = ("--set", f"store:s3.secret-access-key={SECRET}x")
+        for words in (("archives",), ("archives", "s3://bucket/n/"), ("find", "x"), ("list", "s3://bucket/a.zip")):
+            hint = self.hint(*wrong, *words)
+            self.assertIn(b"check the secret key, and that the endpoint is that of the bucket", hint, words)
+        for name, said in (("dir", b"`hbcore --config "), ("dir", b" archives s3://bucket/dir/`"), ("dir/a.zip", b" archives s3://bucket/dir/`"),
+                           ("dir/", b" archives s3://bucket/dir/`")):
+            self.assertIn(said, self.hint("list", f"s3://bucket/{name}"), name)
+        missing = ("--set", f"store:s3.secret-access-key=file:{self.dir}/none")
+        for words in (("archives",), ("list", "s3://bucket/a.zip")):
+            self.assertIn(b"write the secret into that file", self.hint(*missing, *words))
+
+    def test_no_section(self):
+        self.ini = self.write_config(f"[home]\npath = {self.home}\n[format:zip]\n")
+        for words in (("archives", "s3://bucket/n/"), ("list", "s3://bucket/a.zip")):
+            hint = self.hint(*words)
+            self.assertIn(b"[store:s3]", hint)
+            self.assertIn(b"endpoint", hint)
 
     def test_check(self):
         self.assertIn(b"both halves", self.run_it("--set", "store:s3.secret-access-key=", "config", "check", expect=None).stderr)

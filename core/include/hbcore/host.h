@@ -19,7 +19,7 @@ extern "C" {
 
 enum hb_log {
     HB_LOG_DEBUG = 0, /* shown with --verbose only */
-    HB_LOG_INFO = 1,
+    HB_LOG_INFO = 1,  /* not with --quiet */
     HB_LOG_WARNING = 2
 };
 

@@ -146,6 +146,47 @@ static void test_calls_share_it(void **state)
     assert_int_equal(in_vain(fixture, &budget), 0);
 }
 
+/* What people hear of a call that fails `times` times; "": nothing. Caller frees. */
+static char *heard(struct fixture *fixture, struct hb_retry_budget *budget, const char *store,
+                   unsigned times)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *before = fixture->run.log;
+    fixture->run.log = open_memstream(&text, &bytes);
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock, budget);
+    retry.store = store;
+    fixture->fake.waits = 0;
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    for (unsigned i = 0; i < times && hb_retry_again(&retry); i++)
+        ;
+    fclose(fixture->run.log);
+    fixture->run.log = before;
+    return text;
+}
+
+/* Not of a moment; and once, however many calls fail. */
+static void test_what_people_hear(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_retry_budget budget = {.used_up = 0}, other = {.used_up = 0};
+    char *moment = heard(fixture, &budget, "store:away", 2);
+    char *long_one = heard(fixture, &budget, "store:away", 50);
+    fixture->fake.now += 20 * MOST;
+    char *again = heard(fixture, &budget, "store:away", 50);
+    fixture->run.log_level = HB_LOG_WARNING;
+    char *quiet = heard(fixture, &other, "store:away", 50);
+    assert_string_equal(moment, "");
+    assert_string_equal(long_one,
+                        "hbcore: [store:away]: it failed; it is tried again for up to 30 s\n");
+    assert_string_equal(again, "");
+    assert_string_equal(quiet, "");
+    free(moment);
+    free(long_one);
+    free(again);
+    free(quiet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +195,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_store_that_took_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_signal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls_share_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_people_hear, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
