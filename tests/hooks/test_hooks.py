@@ -94,7 +94,7 @@ class Hooks(hb.Case):
             made.append(self.import_first()["way_back"])
         self.assertEqual(sorted(str(path) for path in self.kept.iterdir() if path.suffix != ".facts"), sorted(made))
         done = self.summary(self.hbcore("--home", self.home, "--json", "backup", "--preset", "before"))
-        self.assertEqual(sorted(done["removed_archives"]), sorted(made))
+        self.assertEqual(sorted(done["removed_archives"]), sorted(made[:-1]), "`undo` goes back to the last")
 
     def test_members_for_programs_come_once(self):
         rows = [json.loads(line) for line in self.hbcore(
