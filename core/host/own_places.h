@@ -23,11 +23,11 @@ struct hb_own_directory {
 struct hb_own_places {
     struct hb_own_directory *directories;
     size_t count;
-    char **suffixes; /* of all archives, see suffixes.h; ended by NULL */
-    char *home;      /* canonical */
+    char **suffixes;                /* of all archives, see suffixes.h; ended by NULL */
+    char *home;                     /* canonical */
     const struct hb_grafts *grafts; /* the run's */
-    char *snapshots; /* below the home */
-    char *state;     /* the directory of the key; NULL: it lies elsewhere */
+    char *snapshots;                /* below the home */
+    char *state;                    /* the directory of the key; NULL: it lies elsewhere */
 };
 
 /* Finds them, once a run, before other threads ask. `home`: absolute; it may be missing. */
