@@ -146,9 +146,8 @@ static bool is_private(const struct rules *rules, const struct hb_entry *entry)
 {
     size_t bytes;
     const char *base = base_name(entry, &bytes);
-    return entry->type == HB_TYPE_FILE &&
-           (name_set_has(&rules->private_names, base, bytes) ||
-            patterns_match(rules, rules->private_patterns, entry));
+    return entry->type == HB_TYPE_FILE && (name_set_has(&rules->private_names, base, bytes) ||
+                                           patterns_match(rules, rules->private_patterns, entry));
 }
 
 static int matches_rules(struct rules *rules, int direction, const struct hb_entry *entry,

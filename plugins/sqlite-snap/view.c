@@ -438,8 +438,8 @@ static bool is_from_checkpoints(const struct view *view)
         return false;
     memcpy(&backfilled, bytes + 96, sizeof backfilled);
     memcpy(&attempted, bytes + 128, sizeof attempted);
-    return view->index.attempted != view->index.backfilled ||
-           attempted != view->index.attempted || backfilled != view->index.backfilled;
+    return view->index.attempted != view->index.backfilled || attempted != view->index.attempted ||
+           backfilled != view->index.backfilled;
 }
 
 bool view_is_held(const struct view *view)
