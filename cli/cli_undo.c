@@ -70,7 +70,9 @@ static void show(FILE *out, const struct undo_command *command, const struct hb_
     HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     HB_AUTO_FREE char *path = hb_undo_path(&command->session->run.home, receipt->way.place);
     HB_AUTO_FREE char *way = hb_printable(path);
-    fprintf(out, "Takes back: the last %s\nTarget: %s\n", receipt->what, home);
+    fprintf(out, "Takes back: %s%s\nTarget: %s\n",
+            undoing->again ? "what the last undo could not, or has left" : "the last ",
+            undoing->again ? "" : receipt->what, home);
     if (*way != '\0')
         fprintf(out, "From: %s%s\n", receipt->way.is_snapshot ? "snapshot " : "", way);
     name_some(out, cli, "Put back", undoing, HB_UNDO_PUT_BACK);
@@ -143,7 +145,13 @@ static void print_json(const struct undo_command *command)
 static void say_force(const struct undo_command *command)
 {
     HB_AUTO_FREE char *line = hb_session_command_line(command->session, "hbcore undo --force");
-    if (command->result.left > 0 && !command->options->force)
+    HB_AUTO_FREE char *plain = hb_session_command_line(command->session, "hbcore undo");
+    if (command->result.failed > 0)
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "what could not be put back, or removed, the next undo tries again, before "
+                      "anything else: %s",
+                      plain);
+    if (command->result.left > command->result.failed && !command->options->force)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "to take back what has been changed since, too: %s", line);
 }

@@ -23,6 +23,12 @@ static bool waits(const struct hb_undo_row *row)
     return (row->flags & HB_UNDO_WAITS) != 0;
 }
 
+/* An undo has tried it, and could not. */
+static bool is_due(const struct hb_undo_row *row)
+{
+    return waits(row) && (row->flags & HB_UNDO_FAILED) != 0;
+}
+
 static bool waits_not(const struct hb_undo_row *row)
 {
     return !waits(row);
@@ -31,16 +37,19 @@ static bool waits_not(const struct hb_undo_row *row)
 static void choose(struct hb_undoing *undoing)
 {
     struct hb_undo_receipt *receipt = &undoing->receipt;
-    bool left = false;
-    for (size_t i = 0; i < receipt->count; i++)
+    bool left = false, due = false;
+    for (size_t i = 0; i < receipt->count && receipt->left.place != NULL; i++) {
         left |= waits(&receipt->rows[i]);
-    if (!undoing->force || !left || receipt->left.place == NULL) {
+        due |= is_due(&receipt->rows[i]);
+    }
+    if (!due && (!undoing->force || !left)) {
         hb_undo_keep(receipt, waits_not);
         return;
     }
     hb_undo_keep(receipt, waits);
     for (size_t i = 0; i < receipt->count; i++)
-        receipt->rows[i].flags &= (uint8_t)~HB_UNDO_WAITS;
+        receipt->rows[i].flags &= (uint8_t) ~(HB_UNDO_WAITS | HB_UNDO_FAILED);
+    undoing->again = true;
     free(receipt->way.place);
     receipt->way = receipt->left;
     receipt->left = (struct hb_undo_way){.place = NULL};
@@ -288,7 +297,14 @@ static void copy_row(struct hb_undo_receipt *receipt, const struct hb_undo_row *
     row->flags |= flags;
 }
 
-void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receipt *receipt)
+/* Refused when names were tried out: it does not come to publishing. */
+static bool is_dropped(const struct hb_undo_part *part, const struct hb_restore_plan *plan)
+{
+    return plan->rows[part->member].action == HB_DROPPED;
+}
+
+void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_restore_plan *plan,
+                         struct hb_undo_receipt *receipt)
 {
     receipt->left = undoing->receipt.way;
     receipt->left.place = hb_copy_text(undoing->receipt.way.place);
@@ -296,6 +312,10 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receip
         const struct hb_undo_row *row = &undoing->receipt.rows[i];
         if (undoing->parts[i].fate == HB_UNDO_REMOVE)
             copy_row(receipt, row, HB_UNDO_GONE, 0);
+        if (undoing->parts[i].fate == HB_UNDO_PUT_BACK && undoing->parts[i].member != SIZE_MAX)
+            copy_row(receipt, row, row->was,
+                     is_dropped(&undoing->parts[i], plan) ? HB_UNDO_WAITS | HB_UNDO_FAILED
+                                                          : HB_UNDO_SPARE);
         if (undoing->parts[i].fate != HB_UNDO_LEAVE)
             continue;
         copy_row(receipt, row, row->was, HB_UNDO_WAITS);

@@ -149,7 +149,7 @@ int hb_undo_rows_write(struct hb_staging *staging, struct hb_error *error)
     receipt->way.is_snapshot = staging->way_back->is_snapshot;
     add_all(&rows);
     if (staging->undoing != NULL)
-        hb_undoing_add_rows(staging->undoing, receipt);
+        hb_undoing_add_rows(staging->undoing, staging->plan, receipt);
     free(rows.known);
     hb_path_table_clear(&rows.made);
     hb_last_target_clear(&rows.last);

@@ -127,6 +127,17 @@ enum hb_undo_state hb_undo_look(struct hb_run *run, const struct hb_chain *conte
     }
 }
 
+bool hb_undo_holds(const struct hb_undo_row *row, int directory_fd, const char *name)
+{
+    struct hb_place place = {.directory_fd = directory_fd, .name = (char *)name};
+    const char *why;
+    if (fstatat(directory_fd, name, &place.status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_of_type(place.status.st_mode, row->type) || row->type == HB_TYPE_DIRECTORY)
+        return false;
+    return (row->type == HB_TYPE_SYMLINK ? look_at_link(row, &place, &why)
+                                         : look_at_file(row, &place, &why)) == HB_UNDO_AS_LEFT;
+}
+
 bool hb_undo_take_present(struct hb_run *run, struct hb_undo_row *row)
 {
     struct hb_place place;

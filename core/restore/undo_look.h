@@ -21,6 +21,9 @@ enum hb_undo_state hb_undo_look(struct hb_run *run, const struct hb_chain *conte
                                 const struct hb_undo_row *row, struct hb_place *place,
                                 const char **why);
 
+/* Is what that name has in a directory what the row says, of a file or a link? */
+bool hb_undo_holds(const struct hb_undo_row *row, int directory_fd, const char *name);
+
 /* Makes the row say what is there now: it is this that may be removed. False: it cannot be told. */
 bool hb_undo_take_present(struct hb_run *run, struct hb_undo_row *row);
 

@@ -51,6 +51,9 @@ void hb_undo_receipt_clear(struct hb_undo_receipt *receipt)
 {
     for (size_t i = 0; i < receipt->count; i++)
         clear_row(&receipt->rows[i]);
+    for (size_t i = 0; i < receipt->missed_count; i++)
+        free(receipt->missed[i].path);
+    free(receipt->missed);
     free(receipt->rows);
     free(receipt->stage);
     free(receipt->what);

@@ -42,7 +42,10 @@ enum hb_undo_flags {
     HB_UNDO_CLAIMED = 1,  /* a content plugin put it back */
     HB_UNDO_HAS_NOTE = 2, /* `note` counts; of a file without it nobody knows what it was */
     HB_UNDO_HAS_MODE = 4, /* `mode` counts */
-    HB_UNDO_WAITS = 8     /* an undo has left it, since it was changed: what --force takes */
+    HB_UNDO_WAITS = 8,    /* an undo has left it, since it was changed: what --force takes; or */
+    HB_UNDO_FAILED = 16,  /* it could not be put back then, or removed: what the next one tries */
+    HB_UNDO_SPARE = 32,   /* until it is complete: what waits if that path is not put back */
+    HB_UNDO_DROPPED = 64  /* in memory: it goes */
 };
 
 struct hb_undo_row {
@@ -63,6 +66,12 @@ struct hb_undo_way {
     bool is_snapshot;
 };
 
+/* A path of the journal that was not put back. */
+struct hb_undo_missed {
+    char *path;
+    bool changed; /* somebody has changed it; else it could not be done */
+};
+
 struct hb_undo_receipt {
     char home[HB_ID_BYTES];
     char *stage;
@@ -72,6 +81,8 @@ struct hb_undo_receipt {
     bool told;               /* of an undo: its run came to its end, and said so */
     struct hb_undo_row *rows;
     size_t count;
+    struct hb_undo_missed *missed; /* in memory, by who publishes: undo_missed.h */
+    size_t missed_count;
 };
 
 /* The place as the way has it, of the path of an archive; and back. Caller frees. */

@@ -76,8 +76,11 @@ static void note_completed(struct undo *undo)
         if ((receipt->rows[i].flags & HB_UNDO_WAITS) == 0)
             continue;
         undo->result->left++;
-        hb_report_add(&undo->request->run->report, HB_FOUND_SKIPPED, receipt->rows[i].path,
-                      "is left as it is: it has been changed since");
+        hb_report_add(&undo->request->run->report, HB_FOUND_SKIPPED, receipt->rows[i].path, "%s",
+                      (receipt->rows[i].flags & HB_UNDO_FAILED) != 0
+                          ? "could not be put back, or removed"
+                          : "is left as it is: it has been changed since");
+        undo->result->failed += (receipt->rows[i].flags & HB_UNDO_FAILED) != 0;
     }
 }
 
@@ -198,8 +201,11 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
         result->bytes = imported.bytes;
         result->removed =
             request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_REMOVE) : imported.removed;
-        result->left = hb_undoing_count(&undo.undoing, HB_UNDO_LEAVE) +
-                       hb_undoing_count(&undo.undoing, HB_UNDO_CANNOT);
+        result->left =
+            hb_undoing_count(&undo.undoing, HB_UNDO_CANNOT) +
+            (request->dry_run || result->nothing ? hb_undoing_count(&undo.undoing, HB_UNDO_LEAVE)
+                                                 : imported.waiting);
+        result->failed = imported.failed;
         result->swept = imported.swept;
     }
     if (status == HB_OK && !result->completed)
