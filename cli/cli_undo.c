@@ -34,11 +34,9 @@ struct undo_command {
     struct hb_undo_result result;
 };
 
-static const char *const words[HB_UNDO_FATES] = {[HB_UNDO_DONE] = "unchanged",
-                                                 [HB_UNDO_PUT_BACK] = "replaced",
-                                                 [HB_UNDO_REMOVE] = "removed",
-                                                 [HB_UNDO_LEAVE] = "left",
-                                                 [HB_UNDO_CANNOT] = "left"};
+static const char *const words[HB_UNDO_FATES] = {
+    [HB_UNDO_DONE] = "unchanged", [HB_UNDO_PUT_BACK] = "replaced", [HB_UNDO_REMOVE] = "removed",
+    [HB_UNDO_LEAVE] = "left",     [HB_UNDO_NOT_NOW] = "left",      [HB_UNDO_CANNOT] = "left"};
 
 static bool is_of(const struct hb_undoing *undoing, size_t row, enum hb_undo_fate fate)
 {
@@ -78,6 +76,7 @@ static void show(FILE *out, const struct undo_command *command, const struct hb_
     name_some(out, cli, "Put back", undoing, HB_UNDO_PUT_BACK);
     name_some(out, cli, "Removed, since they were new", undoing, HB_UNDO_REMOVE);
     name_some(out, cli, "Left as they are, since they have been changed", undoing, HB_UNDO_LEAVE);
+    name_some(out, cli, "Left as they are, until they can be reached", undoing, HB_UNDO_NOT_NOW);
     name_some(out, cli, "Left as they are", undoing, HB_UNDO_CANNOT);
 }
 

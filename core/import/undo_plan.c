@@ -10,6 +10,7 @@
 #include "import/settle_links.h"
 #include "restore/target.h"
 #include "restore/undo_look.h"
+#include "restore/undo_roots.h"
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static void choose(struct hb_undoing *undoing)
         receipt->rows[i].flags &= (uint8_t) ~(HB_UNDO_WAITS | HB_UNDO_FAILED);
     undoing->again = true;
     free(receipt->way.place);
+    free(receipt->way.mark);
     receipt->way = receipt->left;
     receipt->left = (struct hb_undo_way){.place = NULL};
 }
@@ -89,7 +91,9 @@ static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *ru
     struct hb_undo_part part = part_of(HB_UNDO_PUT_BACK, NULL);
     enum hb_undo_state state = hb_undo_look(run, contents, row, &place, &why);
     bool is_directory = place.exists && S_ISDIR(place.status.st_mode);
-    if (row->was == HB_UNDO_NEW)
+    if (state == HB_UNDO_AWAY)
+        part = part_of(HB_UNDO_NOT_NOW, why);
+    else if (row->was == HB_UNDO_NEW)
         part = fate_of_new(undoing, run, row, state, why);
     else if (row->was == HB_UNDO_GONE && row->type == HB_TYPE_DIRECTORY && is_directory)
         part.fate = HB_UNDO_DONE;
@@ -295,6 +299,7 @@ static void copy_row(struct hb_undo_receipt *receipt, const struct hb_undo_row *
     row->link = hb_copy_text(from->link);
     row->was = was;
     row->flags |= flags;
+    row->root = hb_undo_root_in(receipt, from->root);
 }
 
 /* Refused when names were tried out: it does not come to publishing. */
@@ -308,6 +313,8 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_resto
 {
     receipt->left = undoing->receipt.way;
     receipt->left.place = hb_copy_text(undoing->receipt.way.place);
+    receipt->left.mark =
+        hb_copy_text(undoing->receipt.way.mark == NULL ? "" : undoing->receipt.way.mark);
     for (size_t i = 0; i < undoing->receipt.count; i++) {
         const struct hb_undo_row *row = &undoing->receipt.rows[i];
         if (undoing->parts[i].fate == HB_UNDO_REMOVE)
@@ -316,6 +323,8 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_resto
             copy_row(receipt, row, row->was,
                      is_dropped(&undoing->parts[i], plan) ? HB_UNDO_WAITS | HB_UNDO_FAILED
                                                           : HB_UNDO_SPARE);
+        if (undoing->parts[i].fate == HB_UNDO_NOT_NOW)
+            copy_row(receipt, row, row->was, HB_UNDO_WAITS | HB_UNDO_FAILED);
         if (undoing->parts[i].fate != HB_UNDO_LEAVE)
             continue;
         copy_row(receipt, row, row->was, HB_UNDO_WAITS);
@@ -325,7 +334,9 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_resto
 void hb_undoing_report(const struct hb_undoing *undoing, struct hb_report *report)
 {
     for (size_t i = 0; i < undoing->receipt.count; i++)
-        if (undoing->parts[i].fate == HB_UNDO_LEAVE || undoing->parts[i].fate == HB_UNDO_CANNOT)
+        if (undoing->parts[i].why != NULL &&
+            (undoing->parts[i].fate == HB_UNDO_LEAVE || undoing->parts[i].fate == HB_UNDO_NOT_NOW ||
+             undoing->parts[i].fate == HB_UNDO_CANNOT))
             hb_report_add(report, HB_FOUND_SKIPPED, undoing->receipt.rows[i].path,
                           "is left as it is: %s", undoing->parts[i].why);
 }

@@ -19,6 +19,7 @@ enum hb_undo_fate {
     HB_UNDO_PUT_BACK, /* what was there before comes back */
     HB_UNDO_REMOVE,   /* it was new */
     HB_UNDO_LEAVE,    /* it has been changed since: it stays, and --force takes it */
+    HB_UNDO_NOT_NOW,  /* its directory is another one, or not there: it stays, and waits */
     HB_UNDO_CANNOT,   /* it stays, whatever is typed */
     HB_UNDO_FATES
 };

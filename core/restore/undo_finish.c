@@ -99,7 +99,7 @@ static bool remove_row(struct hb_run *run, const struct hb_chain *contents, stru
                       result == -ESTALE ? "it has been changed since" : hb_rights_explain(-result));
     if (result != 0 && !full)
         keep_row(row, result == -ESTALE);
-    else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_UNTOLD) &&
+    else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_AWAY || state == HB_UNDO_UNTOLD) &&
              row->type != HB_TYPE_DIRECTORY) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "was not removed: %s", why);
         keep_row(row, state == HB_UNDO_CHANGED);

@@ -5,6 +5,7 @@
 #include "host/content.h"
 #include "restore/changed_since.h"
 #include "restore/target.h"
+#include "restore/undo_roots.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -86,6 +87,9 @@ static enum hb_undo_state find(struct hb_run *run, const struct hb_undo_row *row
                                struct hb_place *place, const char **why)
 {
     *place = (struct hb_place){.directory_fd = -1};
+    *why = hb_undo_root_problem(run, row);
+    if (*why != NULL)
+        return HB_UNDO_AWAY;
     int result = hb_beneath_resolve(&run->home, row->path, HB_KEEP_LAST, place, NULL);
     *why = changed;
     if (result == -ENOENT || result == -ENOTDIR || (result == 0 && !place->exists))

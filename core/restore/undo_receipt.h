@@ -20,10 +20,11 @@
  *      undo-ID        the last; there is one a home
  *
  * The file: records that end with NUL: "hbcore-undo 1", home, stage, what, the way back ("archive"
- * or "snapshot", and its place), the same of what an earlier undo has left, the number of rows; a
- * row is "TYPE WAS FLAGS OLD-MODE MODE NOTE", path, target of a link; then "end HASH" (XXH3 of all
- * before). Behind it, "note ROW NOTE" as rows are put back, and "told" when an undo has come to its
- * end: who runs one again that was killed wants it done, and not undone.
+ * or "snapshot", its place, its mark), the same of what an earlier undo has left; the number of
+ * roots, each "KIND INODE SECONDS NANOSECONDS", name, path; the number of rows, each "TYPE WAS
+ * FLAGS OLD-MODE MODE ROOT NOTE", path, target of a link; then "end HASH" (XXH3 of all before).
+ * Behind it, "note ROW NOTE" as rows are put back, and "told" when an undo has come to its end: who
+ * runs one again that was killed wants it done, and not undone.
  */
 #ifndef HB_UNDO_RECEIPT_H
 #define HB_UNDO_RECEIPT_H
@@ -57,6 +58,7 @@ struct hb_undo_row {
     uint16_t old_mode;                         /* of a file that was replaced */
     uint16_t mode;                             /* afterwards */
     unsigned char note[HB_NOTE_CONTENT_BYTES]; /* hb_note_file(), or the plugin's */
+    const struct hb_undo_root *root;           /* of the receipt; NULL: the home itself */
 };
 
 /* Where that is which was there before. */
@@ -64,6 +66,7 @@ struct hb_undo_way {
     char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL;
                   * or the name of a snapshot; "": there was nothing */
     bool is_snapshot;
+    char *mark; /* which archive it was: undo_way.h; NULL or "": that is not known */
 };
 
 /* A path of the journal that was not put back. */
@@ -77,8 +80,9 @@ struct hb_undo_receipt {
     char *stage;
     char *what; /* "import", "snapshot restore", "undo" */
     struct hb_undo_way way;
-    struct hb_undo_way left; /* of the rows that wait; place NULL: none does */
-    bool told;               /* of an undo: its run came to its end, and said so */
+    struct hb_undo_way left;    /* of the rows that wait; place NULL: none does */
+    bool told;                  /* of an undo: its run came to its end, and said so */
+    struct hb_undo_root *roots; /* a list: undo_roots.h */
     struct hb_undo_row *rows;
     size_t count;
     struct hb_undo_missed *missed; /* in memory, by who publishes: undo_missed.h */
