@@ -6,6 +6,7 @@
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
 #include "import/undo_plan.h"
+#include "import/undo_unsaved.h"
 #include "restore/target.h"
 #include "restore/undo_roots.h"
 #include "restore/undo_way.h"
@@ -170,7 +171,9 @@ int hb_undo_rows_write(struct hb_staging *staging, struct hb_error *error)
     receipt->way.mark =
         receipt->way.is_snapshot ? hb_copy_text("") : hb_undo_way_mark(staging->way_back->place);
     add_all(&rows);
-    if (staging->undoing != NULL)
+    if (staging->undoing == NULL)
+        hb_undo_report_unsaved(run, staging->way_back, receipt);
+    else
         hb_undoing_add_rows(staging->undoing, staging->plan, receipt);
     free(rows.known);
     hb_path_table_clear(&rows.made);

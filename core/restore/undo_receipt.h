@@ -66,6 +66,7 @@ struct hb_undo_way {
     char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL;
                   * or the name of a snapshot; "": there was nothing */
     bool is_snapshot;
+    bool is_sealed; /* in memory, when it is made */
     char *mark; /* which archive it was: undo_way.h; NULL or "": that is not known */
 };
 
