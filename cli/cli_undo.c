@@ -150,7 +150,7 @@ static void say_force(const struct undo_command *command)
                       "what could not be put back, or removed, the next undo tries again, before "
                       "anything else: %s",
                       plain);
-    if (command->result.left > command->result.failed && !command->options->force)
+    if (command->result.changed > 0 && !command->options->force)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "to take back what has been changed since, too: %s", line);
 }

@@ -190,6 +190,7 @@ static void count_left(const struct undo *undo, const struct hb_import_result *i
     result->failed = planned ? hb_undoing_count(&undo->undoing, HB_UNDO_NOT_NOW) : imported->failed;
     result->left = hb_undoing_count(&undo->undoing, HB_UNDO_CANNOT) +
                    (planned ? changed + result->failed : imported->waiting);
+    result->changed = planned ? changed : imported->waiting - imported->failed;
 }
 
 /* Nothing is put back from an archive that is not the one that was made then. */
