@@ -251,11 +251,12 @@ const struct hb_command hb_command_undo = {
              "before-restore, or undo of this home did: puts back what it replaced, removes what\n"
              "was new. What has been changed since stays, and is named. The state before is\n"
              "archived first, so that an undo can be undone.",
-    .end = "Without --force, undo after undo is the way forth again. With --force, an undo that\n"
-           "left files takes these.\n"
-           "\n"
-           "Exit status: 0 all taken back, 1 failed and nothing changed, or there is nothing to\n"
-           "undo, 3 done but files were left, 4 declined, 5 another run works on the home.",
+    .end =
+        "Without --force, undo after undo is the way forth again; but what an undo could not put\n"
+        "back, the next one tries first. With --force, an undo that left files takes these.\n"
+        "\n"
+        "Exit status: 0 all taken back, 1 failed and nothing changed, or there is nothing to\n"
+        "undo, 3 done but files were left, 4 declined, 5 another run works on the home.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -5,7 +5,6 @@
 #include "files/io.h"
 #include "files/regular.h"
 #include "files/state_key.h"
-#include "restore/undo_roots.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <hbcore/entry.h>
@@ -42,6 +41,69 @@ char *hb_undo_path(const struct hb_root *home, const char *place)
 
 /* ---- in memory ----------------------------------------------------------------------------- */
 
+static struct hb_undo_root *add_root(struct hb_undo_receipt *receipt, const char *name,
+                                     const char *path)
+{
+    struct hb_undo_root *root = hb_alloc(sizeof *root);
+    root->next = receipt->roots;
+    root->name = hb_copy_text(name);
+    root->path = hb_copy_text(path);
+    receipt->roots = root;
+    return root;
+}
+
+static void clear_roots(struct hb_undo_receipt *receipt)
+{
+    while (receipt->roots != NULL) {
+        struct hb_undo_root *root = receipt->roots;
+        receipt->roots = root->next;
+        free(root->name);
+        free(root->path);
+        free(root);
+    }
+}
+
+static size_t number_of(const struct hb_undo_root *root)
+{
+    size_t number = 0;
+    for (; root != NULL; root = root->next)
+        number++;
+    return number;
+}
+
+static const struct hb_undo_root *root_at(const struct hb_undo_receipt *receipt, size_t number)
+{
+    const struct hb_undo_root *root = receipt->roots;
+    while (root != NULL && number_of(root) != number)
+        root = root->next;
+    return root;
+}
+
+static bool are_same(const struct hb_undo_root *one, const struct hb_undo_root *other)
+{
+    return one->is_mount == other->is_mount && one->inode == other->inode &&
+           one->seconds == other->seconds && one->nanoseconds == other->nanoseconds &&
+           strcmp(one->name, other->name) == 0 && strcmp(one->path, other->path) == 0;
+}
+
+const struct hb_undo_root *hb_undo_root_in(struct hb_undo_receipt *receipt,
+                                           const struct hb_undo_root *root)
+{
+    const struct hb_undo_root *known = receipt->roots;
+    if (root == NULL)
+        return NULL;
+    while (known != NULL && !are_same(known, root))
+        known = known->next;
+    if (known != NULL)
+        return known;
+    struct hb_undo_root *copy = add_root(receipt, root->name, root->path);
+    copy->is_mount = root->is_mount;
+    copy->inode = root->inode;
+    copy->seconds = root->seconds;
+    copy->nanoseconds = root->nanoseconds;
+    return copy;
+}
+
 static void clear_row(struct hb_undo_row *row)
 {
     free(row->path);
@@ -62,7 +124,7 @@ void hb_undo_receipt_clear(struct hb_undo_receipt *receipt)
     free(receipt->left.place);
     free(receipt->way.mark);
     free(receipt->left.mark);
-    hb_undo_roots_clear(receipt);
+    clear_roots(receipt);
     *receipt = (struct hb_undo_receipt){.rows = NULL};
 }
 
@@ -117,7 +179,7 @@ static void put_row(FILE *to, const struct hb_undo_row *row)
     char line[LINE_BYTES], note[2 * HB_NOTE_CONTENT_BYTES + 1];
     put_note(row->note, note);
     snprintf(line, sizeof line, "%c %u %u %u %u %zu %s", letter_of(row->type), row->was, row->flags,
-             row->old_mode, row->mode, hb_undo_root_number(row->root), note);
+             row->old_mode, row->mode, number_of(row->root), note);
     put(to, line);
     put(to, row->path);
     put(to, row->link);
@@ -150,7 +212,7 @@ static char *text_of(const struct hb_undo_receipt *receipt, size_t *bytes)
     put(to, receipt->what);
     put_way(to, &receipt->way);
     put_way(to, &receipt->left);
-    snprintf(line, sizeof line, "%zu", hb_undo_root_number(receipt->roots));
+    snprintf(line, sizeof line, "%zu", number_of(receipt->roots));
     put(to, line);
     put_roots(to, receipt->roots);
     snprintf(line, sizeof line, "%zu", receipt->count);
@@ -230,7 +292,7 @@ static void take_root(struct reader *reader, struct hb_undo_receipt *receipt)
     reader->wrong |= !right;
     if (!right)
         return;
-    struct hb_undo_root *root = hb_undo_root_add(receipt, name, path);
+    struct hb_undo_root *root = add_root(receipt, name, path);
     root->is_mount = *line == 'm';
     root->inode = numbers[0];
     root->seconds = (int64_t)numbers[1];
@@ -273,7 +335,7 @@ static void take_row(struct reader *reader, struct hb_undo_receipt *receipt)
     row->flags = (uint8_t)numbers[1];
     row->old_mode = (uint16_t)numbers[2];
     row->mode = (uint16_t)numbers[3];
-    row->root = hb_undo_root_at(receipt, numbers[4]);
+    row->root = root_at(receipt, numbers[4]);
     reader->wrong |= (row->root == NULL && numbers[4] != 0) || !read_note(at, row->note);
 }
 

@@ -67,7 +67,18 @@ struct hb_undo_way {
                   * or the name of a snapshot; "": there was nothing */
     bool is_snapshot;
     bool is_sealed; /* in memory, when it is made */
-    char *mark; /* which archive it was: undo_way.h; NULL or "": that is not known */
+    char *mark;     /* which archive it was: undo_way.h; NULL or "": that is not known */
+};
+
+/* A directory that paths of the receipt went through, but for the home: undo_roots.h. */
+struct hb_undo_root {
+    struct hb_undo_root *next;
+    bool is_mount;
+    uint64_t inode; /* 0: it does not last */
+    int64_t seconds;
+    uint32_t nanoseconds;
+    char *name; /* below the home */
+    char *path; /* of a further root */
 };
 
 /* A path of the journal that was not put back. */
@@ -96,6 +107,9 @@ char *hb_undo_path(const struct hb_root *home, const char *place);
 
 void hb_undo_receipt_clear(struct hb_undo_receipt *receipt);
 struct hb_undo_row *hb_undo_add(struct hb_undo_receipt *receipt, const char *path);
+/* The same root, of another receipt maybe, as one of this; NULL of NULL. */
+const struct hb_undo_root *hb_undo_root_in(struct hb_undo_receipt *receipt,
+                                           const struct hb_undo_root *root);
 /* Takes away the rows of which `keep` is false. */
 void hb_undo_keep(struct hb_undo_receipt *receipt, bool (*keep)(const struct hb_undo_row *row));
 

@@ -13,16 +13,6 @@
 #include "host/run.h"
 #include "restore/undo_receipt.h"
 
-struct hb_undo_root {
-    struct hb_undo_root *next;
-    bool is_mount;
-    uint64_t inode; /* 0: it does not last */
-    int64_t seconds;
-    uint32_t nanoseconds;
-    char *name; /* below the home */
-    char *path; /* of a further root */
-};
-
 /*
  * The one that a path goes through, whose directory is open (below 0: it is missing, and so is what
  * is mounted there); NULL: it is in the home itself. Of the receipt.
@@ -30,16 +20,6 @@ struct hb_undo_root {
 const struct hb_undo_root *hb_undo_root_of(struct hb_undo_receipt *receipt,
                                            const struct hb_run *run, const char *path,
                                            int directory_fd);
-/* The same one in another receipt; NULL of NULL. */
-const struct hb_undo_root *hb_undo_root_in(struct hb_undo_receipt *receipt,
-                                           const struct hb_undo_root *root);
-/* Number `number` from the end of the list, from 1 on; and back. 0: NULL. */
-size_t hb_undo_root_number(const struct hb_undo_root *root);
-const struct hb_undo_root *hb_undo_root_at(const struct hb_undo_receipt *receipt, size_t number);
-struct hb_undo_root *hb_undo_root_add(struct hb_undo_receipt *receipt, const char *name,
-                                      const char *path);
-void hb_undo_roots_clear(struct hb_undo_receipt *receipt);
-
 /* Why the row is not where it was: the rest of a sentence, constant. NULL: it is. */
 const char *hb_undo_root_problem(const struct hb_run *run, const struct hb_undo_row *row);
 
