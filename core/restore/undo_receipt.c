@@ -185,13 +185,9 @@ static void put_row(FILE *to, const struct hb_undo_row *row)
     put(to, row->link);
 }
 
-/* The last one first: reading puts each before those that it has read. */
-static void put_roots(FILE *to, const struct hb_undo_root *root)
+static void put_root(FILE *to, const struct hb_undo_root *root)
 {
     char line[LINE_BYTES];
-    if (root == NULL)
-        return;
-    put_roots(to, root->next);
     snprintf(line, sizeof line, "%c %" PRIu64 " %" PRId64 " %" PRIu32 " ",
              root->is_mount ? 'm' : 'r', root->inode, root->seconds, root->nanoseconds);
     put(to, line);
@@ -214,7 +210,8 @@ static char *text_of(const struct hb_undo_receipt *receipt, size_t *bytes)
     put_way(to, &receipt->left);
     snprintf(line, sizeof line, "%zu", number_of(receipt->roots));
     put(to, line);
-    put_roots(to, receipt->roots);
+    for (size_t i = 1; i <= number_of(receipt->roots); i++)
+        put_root(to, root_at(receipt, i));
     snprintf(line, sizeof line, "%zu", receipt->count);
     put(to, line);
     for (size_t i = 0; i < receipt->count; i++)
