@@ -171,10 +171,9 @@ int hb_undo_rows_write(struct hb_staging *staging, struct hb_error *error)
     receipt->way.mark =
         receipt->way.is_snapshot ? hb_copy_text("") : hb_undo_way_mark(staging->way_back->place);
     add_all(&rows);
-    if (staging->undoing == NULL)
-        hb_undo_report_unsaved(run, staging->way_back, receipt);
-    else
+    if (staging->undoing != NULL)
         hb_undoing_add_rows(staging->undoing, staging->plan, receipt);
+    hb_undo_report_unsaved(run, staging->way_back, receipt);
     free(rows.known);
     hb_path_table_clear(&rows.made);
     hb_last_target_clear(&rows.last);

@@ -7,16 +7,16 @@
 #include "base/path_table.h"
 #include <string.h>
 
-static bool is_replaced(const struct hb_undo_row *row)
+static bool goes(const struct hb_undo_row *row)
 {
-    return row->was == HB_UNDO_REPLACED && row->type != HB_TYPE_DIRECTORY &&
+    return row->was != HB_UNDO_NEW && row->type != HB_TYPE_DIRECTORY &&
            (row->flags & (HB_UNDO_WAITS | HB_UNDO_SPARE)) == 0;
 }
 
 static bool replaces(const struct hb_undo_receipt *receipt)
 {
     for (size_t i = 0; i < receipt->count; i++)
-        if (is_replaced(&receipt->rows[i]))
+        if (goes(&receipt->rows[i]))
             return true;
     return false;
 }
@@ -48,10 +48,10 @@ static void tell(struct hb_run *run, const struct hb_undo_way *way,
         bool saved = catalog == NULL ? is_looked_at(run, row->path)
                                      : hb_path_table_find(&table, row->path, strlen(row->path),
                                                           path_of, catalog) != SIZE_MAX;
-        if (is_replaced(row) && !saved)
+        if (goes(row) && !saved)
             hb_report_add(&run->report, HB_FOUND_NOTE, row->path,
-                          "is replaced, and is not in %s: a rule of the backup leaves it out",
-                          shown);
+                          "is %s, and is not in %s: a rule of the backup leaves it out",
+                          row->was == HB_UNDO_GONE ? "removed" : "replaced", shown);
     }
     hb_path_table_clear(&table);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an import replaces though the archive that was made first does not have it: rules leave it
- * out of every backup. It cannot be taken back, and that is said before it is replaced.
+ * What an import replaces, or an undo removes, though the archive that was made first does not have
+ * it: rules leave it out of every backup. It cannot be taken back, and that is said before it is
+ * replaced.
  */
 #ifndef HB_UNDO_UNSAVED_H
 #define HB_UNDO_UNSAVED_H

@@ -156,6 +156,7 @@ static int on_before(void *context, struct hb_error *error)
                               "%s: has been changed meanwhile; nothing was taken back", changed);
         hb_error_hint(error, "use `hbcore undo` again: it leaves that file alone");
     }
+    undo->way_back.is_sealed = status == HB_OK && sealed;
     undo->way_back.place = undo->result->way_back == NULL
                                ? hb_copy_text("")
                                : hb_way_back_place(undo->result->way_back);
