@@ -267,6 +267,7 @@ static int on_before(void *context, struct hb_error *error)
     if (status == HB_OK)
         command->undo.place =
             command->way_back == NULL ? hb_copy_text("") : hb_way_back_place(command->way_back);
+    command->undo.is_sealed = sealed;
     if (command->way_back != NULL && command->sealed != NULL && !sealed)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the safety backup is not sealed, though the archive is that was imported; "

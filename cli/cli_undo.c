@@ -34,11 +34,9 @@ struct undo_command {
     struct hb_undo_result result;
 };
 
-static const char *const words[HB_UNDO_FATES] = {[HB_UNDO_DONE] = "unchanged",
-                                                 [HB_UNDO_PUT_BACK] = "replaced",
-                                                 [HB_UNDO_REMOVE] = "removed",
-                                                 [HB_UNDO_LEAVE] = "left",
-                                                 [HB_UNDO_CANNOT] = "left"};
+static const char *const words[HB_UNDO_FATES] = {
+    [HB_UNDO_DONE] = "unchanged", [HB_UNDO_PUT_BACK] = "replaced", [HB_UNDO_REMOVE] = "removed",
+    [HB_UNDO_LEAVE] = "left",     [HB_UNDO_NOT_NOW] = "left",      [HB_UNDO_CANNOT] = "left"};
 
 static bool is_of(const struct hb_undoing *undoing, size_t row, enum hb_undo_fate fate)
 {
@@ -70,12 +68,15 @@ static void show(FILE *out, const struct undo_command *command, const struct hb_
     HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     HB_AUTO_FREE char *path = hb_undo_path(&command->session->run.home, receipt->way.place);
     HB_AUTO_FREE char *way = hb_printable(path);
-    fprintf(out, "Takes back: the last %s\nTarget: %s\n", receipt->what, home);
+    fprintf(out, "Takes back: %s%s\nTarget: %s\n",
+            undoing->again ? "what the last undo could not, or has left" : "the last ",
+            undoing->again ? "" : receipt->what, home);
     if (*way != '\0')
         fprintf(out, "From: %s%s\n", receipt->way.is_snapshot ? "snapshot " : "", way);
     name_some(out, cli, "Put back", undoing, HB_UNDO_PUT_BACK);
     name_some(out, cli, "Removed, since they were new", undoing, HB_UNDO_REMOVE);
     name_some(out, cli, "Left as they are, since they have been changed", undoing, HB_UNDO_LEAVE);
+    name_some(out, cli, "Left as they are, until they can be reached", undoing, HB_UNDO_NOT_NOW);
     name_some(out, cli, "Left as they are", undoing, HB_UNDO_CANNOT);
 }
 
@@ -143,7 +144,13 @@ static void print_json(const struct undo_command *command)
 static void say_force(const struct undo_command *command)
 {
     HB_AUTO_FREE char *line = hb_session_command_line(command->session, "hbcore undo --force");
-    if (command->result.left > 0 && !command->options->force)
+    HB_AUTO_FREE char *plain = hb_session_command_line(command->session, "hbcore undo");
+    if (command->result.failed > 0)
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "what could not be put back, or removed, the next undo tries again, before "
+                      "anything else: %s",
+                      plain);
+    if (command->result.changed > 0 && !command->options->force)
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "to take back what has been changed since, too: %s", line);
 }
@@ -244,11 +251,12 @@ const struct hb_command hb_command_undo = {
              "before-restore, or undo of this home did: puts back what it replaced, removes what\n"
              "was new. What has been changed since stays, and is named. The state before is\n"
              "archived first, so that an undo can be undone.",
-    .end = "Without --force, undo after undo is the way forth again. With --force, an undo that\n"
-           "left files takes these.\n"
-           "\n"
-           "Exit status: 0 all taken back, 1 failed and nothing changed, or there is nothing to\n"
-           "undo, 3 done but files were left, 4 declined, 5 another run works on the home.",
+    .end =
+        "Without --force, undo after undo is the way forth again; but what an undo could not put\n"
+        "back, the next one tries first. With --force, an undo that left files takes these.\n"
+        "\n"
+        "Exit status: 0 all taken back, 1 failed and nothing changed, or there is nothing to\n"
+        "undo, 3 done but files were left, 4 declined, 5 another run works on the home.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -21,6 +21,7 @@
 #include "restore/restore.h"
 #include "restore/target.h"
 #include "restore/undo_finish.h"
+#include "restore/undo_missed.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -195,6 +196,11 @@ static int publish(struct import *import)
         hb_undo_finish(import->run, &import->contents, import->run->stage.name,
                        import->staging.undo.stage == NULL ? NULL : &import->staging.undo,
                        &import->result->removed);
+    if (status == HB_OK) {
+        size_t failed;
+        import->result->waiting = hb_undo_waiting(&import->staging.undo, &failed);
+        import->result->failed = failed;
+    }
     import->result->files = result.files;
     import->result->bytes = result.bytes;
     import->result->unchanged = import->staging.unchanged;

@@ -59,6 +59,8 @@ struct hb_import_result {
     uint64_t bytes;
     uint64_t members;
     uint64_t removed;   /* files and links, by an undo */
+    uint64_t waiting;   /* of what an undo was to take back; see undo_missed.h */
+    uint64_t failed;    /* of these: what the next one tries */
     uint64_t unchanged; /* with only_changed: files and links that were left alone */
     char *wrapper;      /* that was stripped, or NULL; caller frees */
     unsigned swept;

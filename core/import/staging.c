@@ -151,6 +151,8 @@ int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, 
 static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
                       struct hb_restored *result, bool *begun, struct hb_error *error)
 {
+    struct stat written; /* when targets were noted, or just after */
+    bool known = fstatat(staging->run->stage.fd, HB_STAGE_JOURNAL, &written, 0) == 0;
     struct hb_restore_request request = {
         .run = staging->run,
         .journal = journal,
@@ -160,6 +162,8 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
         .claims = &staging->plan->claims,
         .workers = hb_run_workers(staging->run),
         .checked = staging->checked,
+        .since = known ? written.st_mtim : (struct timespec){.tv_sec = 0},
+        .leaves_changed = staging->undoing != NULL && !staging->undoing->force,
         .undo = staging->undo.stage == NULL ? NULL : &staging->undo,
     };
     *begun = true;

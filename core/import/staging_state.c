@@ -102,5 +102,15 @@ bool hb_staging_uses_roots(const struct hb_staging *staging)
         if (graft != NULL)
             grafts->rows[graft - grafts->rows].used = any = true;
     }
+    const struct hb_undoing *undoing = staging->undoing; /* it removes, too */
+    for (size_t i = 0; undoing != NULL && grafts->count > 0 && i < undoing->receipt.count; i++) {
+        const char *rest;
+        const struct hb_graft *graft =
+            undoing->parts[i].fate == HB_UNDO_REMOVE
+                ? hb_graft_of(&roots, undoing->receipt.rows[i].path, &rest)
+                : NULL;
+        if (graft != NULL)
+            grafts->rows[graft - grafts->rows].used = any = true;
+    }
     return any;
 }

@@ -10,6 +10,7 @@
 #include "import/settle_links.h"
 #include "restore/target.h"
 #include "restore/undo_look.h"
+#include "restore/undo_roots.h"
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,12 @@ static bool waits(const struct hb_undo_row *row)
     return (row->flags & HB_UNDO_WAITS) != 0;
 }
 
+/* An undo has tried it, and could not. */
+static bool is_due(const struct hb_undo_row *row)
+{
+    return waits(row) && (row->flags & HB_UNDO_FAILED) != 0;
+}
+
 static bool waits_not(const struct hb_undo_row *row)
 {
     return !waits(row);
@@ -31,17 +38,21 @@ static bool waits_not(const struct hb_undo_row *row)
 static void choose(struct hb_undoing *undoing)
 {
     struct hb_undo_receipt *receipt = &undoing->receipt;
-    bool left = false;
-    for (size_t i = 0; i < receipt->count; i++)
+    bool left = false, due = false;
+    for (size_t i = 0; i < receipt->count && receipt->left.place != NULL; i++) {
         left |= waits(&receipt->rows[i]);
-    if (!undoing->force || !left || receipt->left.place == NULL) {
+        due |= is_due(&receipt->rows[i]);
+    }
+    if (!due && (!undoing->force || !left)) {
         hb_undo_keep(receipt, waits_not);
         return;
     }
     hb_undo_keep(receipt, waits);
     for (size_t i = 0; i < receipt->count; i++)
-        receipt->rows[i].flags &= (uint8_t)~HB_UNDO_WAITS;
+        receipt->rows[i].flags &= (uint8_t) ~(HB_UNDO_WAITS | HB_UNDO_FAILED);
+    undoing->again = true;
     free(receipt->way.place);
+    free(receipt->way.mark);
     receipt->way = receipt->left;
     receipt->left = (struct hb_undo_way){.place = NULL};
 }
@@ -80,7 +91,9 @@ static struct hb_undo_part fate_of(struct hb_undoing *undoing, struct hb_run *ru
     struct hb_undo_part part = part_of(HB_UNDO_PUT_BACK, NULL);
     enum hb_undo_state state = hb_undo_look(run, contents, row, &place, &why);
     bool is_directory = place.exists && S_ISDIR(place.status.st_mode);
-    if (row->was == HB_UNDO_NEW)
+    if (state == HB_UNDO_AWAY)
+        part = part_of(HB_UNDO_NOT_NOW, why);
+    else if (row->was == HB_UNDO_NEW)
         part = fate_of_new(undoing, run, row, state, why);
     else if (row->was == HB_UNDO_GONE && row->type == HB_TYPE_DIRECTORY && is_directory)
         part.fate = HB_UNDO_DONE;
@@ -286,16 +299,32 @@ static void copy_row(struct hb_undo_receipt *receipt, const struct hb_undo_row *
     row->link = hb_copy_text(from->link);
     row->was = was;
     row->flags |= flags;
+    row->root = hb_undo_root_in(receipt, from->root);
 }
 
-void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receipt *receipt)
+/* Refused when names were tried out: it does not come to publishing. */
+static bool is_dropped(const struct hb_undo_part *part, const struct hb_restore_plan *plan)
+{
+    return plan->rows[part->member].action == HB_DROPPED;
+}
+
+void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_restore_plan *plan,
+                         struct hb_undo_receipt *receipt)
 {
     receipt->left = undoing->receipt.way;
     receipt->left.place = hb_copy_text(undoing->receipt.way.place);
+    receipt->left.mark =
+        hb_copy_text(undoing->receipt.way.mark == NULL ? "" : undoing->receipt.way.mark);
     for (size_t i = 0; i < undoing->receipt.count; i++) {
         const struct hb_undo_row *row = &undoing->receipt.rows[i];
         if (undoing->parts[i].fate == HB_UNDO_REMOVE)
             copy_row(receipt, row, HB_UNDO_GONE, 0);
+        if (undoing->parts[i].fate == HB_UNDO_PUT_BACK && undoing->parts[i].member != SIZE_MAX)
+            copy_row(receipt, row, row->was,
+                     is_dropped(&undoing->parts[i], plan) ? HB_UNDO_WAITS | HB_UNDO_FAILED
+                                                          : HB_UNDO_SPARE);
+        if (undoing->parts[i].fate == HB_UNDO_NOT_NOW)
+            copy_row(receipt, row, row->was, HB_UNDO_WAITS | HB_UNDO_FAILED);
         if (undoing->parts[i].fate != HB_UNDO_LEAVE)
             continue;
         copy_row(receipt, row, row->was, HB_UNDO_WAITS);
@@ -305,7 +334,9 @@ void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receip
 void hb_undoing_report(const struct hb_undoing *undoing, struct hb_report *report)
 {
     for (size_t i = 0; i < undoing->receipt.count; i++)
-        if (undoing->parts[i].fate == HB_UNDO_LEAVE || undoing->parts[i].fate == HB_UNDO_CANNOT)
+        if (undoing->parts[i].why != NULL &&
+            (undoing->parts[i].fate == HB_UNDO_LEAVE || undoing->parts[i].fate == HB_UNDO_NOT_NOW ||
+             undoing->parts[i].fate == HB_UNDO_CANNOT))
             hb_report_add(report, HB_FOUND_SKIPPED, undoing->receipt.rows[i].path,
                           "is left as it is: %s", undoing->parts[i].why);
 }

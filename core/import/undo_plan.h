@@ -19,6 +19,7 @@ enum hb_undo_fate {
     HB_UNDO_PUT_BACK, /* what was there before comes back */
     HB_UNDO_REMOVE,   /* it was new */
     HB_UNDO_LEAVE,    /* it has been changed since: it stays, and --force takes it */
+    HB_UNDO_NOT_NOW,  /* its directory is another one, or not there: it stays, and waits */
     HB_UNDO_CANNOT,   /* it stays, whatever is typed */
     HB_UNDO_FATES
 };
@@ -33,13 +34,14 @@ struct hb_undoing {
     struct hb_undo_receipt receipt; /* what is taken back */
     bool force;
     bool dry_run;
+    bool again;                      /* it is what the last undo has left */
     struct hb_undo_part *parts;      /* one a row */
     const struct hb_chain *contents; /* of the import, when it is planned */
 };
 
 /*
- * What the receipt asks for: with `force`, what an undo before has left, if it has left something;
- * else all but that. Then each row is looked at.
+ * What the receipt asks for: what an undo before has left, if it could not put something back or,
+ * with `force`, has left anything; else all but that. Then each row is looked at.
  */
 void hb_undoing_begin(struct hb_run *run, const struct hb_chain *contents,
                       struct hb_undoing *undoing);
@@ -62,8 +64,9 @@ void hb_undoing_plan(struct hb_undoing *undoing, struct hb_run *run,
 char *hb_undoing_look_again(struct hb_undoing *undoing, struct hb_run *run,
                             struct hb_restore_plan *plan);
 
-/* Into the receipt of the undo: what it removes, and what it leaves. */
-void hb_undoing_add_rows(const struct hb_undoing *undoing, struct hb_undo_receipt *receipt);
+/* Into the receipt of the undo: what it removes, what it leaves, and, spare, what it puts back. */
+void hb_undoing_add_rows(const struct hb_undoing *undoing, const struct hb_restore_plan *plan,
+                         struct hb_undo_receipt *receipt);
 /* What stays is named: exit status 3. */
 void hb_undoing_report(const struct hb_undoing *undoing, struct hb_report *report);
 

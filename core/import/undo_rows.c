@@ -6,7 +6,10 @@
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
 #include "import/undo_plan.h"
+#include "import/undo_unsaved.h"
 #include "restore/target.h"
+#include "restore/undo_roots.h"
+#include "restore/undo_way.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +29,17 @@ static const char *path_of(const void *rows, size_t row, size_t *bytes)
     return path;
 }
 
+/* Of one whose directory is missing, too, and has its row by now. */
+static const struct hb_undo_root *root_above(const struct rows *rows, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t above = slash == NULL ? SIZE_MAX
+                                 : hb_path_table_find(&rows->made, path, (size_t)(slash - path),
+                                                      path_of, &rows->receipt->rows);
+    return above != SIZE_MAX ? rows->receipt->rows[above].root
+                             : hb_undo_root_of(rows->receipt, rows->staging->run, path, -1);
+}
+
 static void add_directory(struct rows *rows, const char *way, size_t bytes)
 {
     struct hb_place place;
@@ -34,12 +48,17 @@ static void add_directory(struct rows *rows, const char *way, size_t bytes)
         return;
     int result = hb_beneath_resolve(&rows->staging->run->home, path, HB_KEEP_LAST, &place, NULL);
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
+    const struct hb_undo_root *root =
+        !missing      ? NULL
+        : result == 0 ? hb_undo_root_of(rows->receipt, rows->staging->run, path, place.directory_fd)
+                      : root_above(rows, path);
     hb_place_clear(&place);
     if (!missing)
         return;
     struct hb_undo_row *row = hb_undo_add(rows->receipt, path);
     row->type = HB_TYPE_DIRECTORY;
     row->was = HB_UNDO_NEW;
+    row->root = root;
     hb_path_table_put(&rows->made, rows->receipt->count - 1, path_of, &rows->receipt->rows);
 }
 
@@ -104,6 +123,8 @@ static void add_member(struct rows *rows, size_t index)
         struct hb_undo_row *row = hb_undo_add(rows->receipt, place.path);
         row->type = type;
         row->was = place.exists ? HB_UNDO_REPLACED : HB_UNDO_NEW;
+        row->root =
+            hb_undo_root_of(rows->receipt, rows->staging->run, place.path, place.directory_fd);
         row->old_mode = place.exists ? place.status.st_mode & 07777 : 0;
         if (type == HB_TYPE_SYMLINK) {
             free(row->link);
@@ -147,9 +168,12 @@ int hb_undo_rows_write(struct hb_staging *staging, struct hb_error *error)
     receipt->what = hb_copy_text(staging->what);
     receipt->way.place = hb_undo_place(&run->home, staging->way_back->place);
     receipt->way.is_snapshot = staging->way_back->is_snapshot;
+    receipt->way.mark =
+        receipt->way.is_snapshot ? hb_copy_text("") : hb_undo_way_mark(staging->way_back->place);
     add_all(&rows);
     if (staging->undoing != NULL)
-        hb_undoing_add_rows(staging->undoing, receipt);
+        hb_undoing_add_rows(staging->undoing, staging->plan, receipt);
+    hb_undo_report_unsaved(run, staging->way_back, receipt);
     free(rows.known);
     hb_path_table_clear(&rows.made);
     hb_last_target_clear(&rows.last);

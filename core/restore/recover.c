@@ -214,6 +214,7 @@ static int carry_through(struct recovery *recovery)
         .begun = &begun,
         .left = &left,
         .left_alone = &left_alone,
+        .leaves_changed = noted == 0 && strcmp(undo.what, "undo") == 0,
         .undo = noted == 0 ? &undo : NULL,
     };
     hb_restore_last_words(recovery->run);

@@ -6,6 +6,7 @@
 #include "files/regular.h"
 #include "host/failure.h"
 #include "host/lost.h"
+#include "host/roots.h"
 #include "restore/changed_since.h"
 #include "restore/left_alone.h"
 #include "restore/restore_findings.h"
@@ -13,6 +14,8 @@
 #include "restore/seal.h"
 #include "restore/target.h"
 #include "restore/undo_finish.h"
+#include "restore/undo_look.h"
+#include "restore/undo_missed.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -27,6 +30,7 @@ struct task {
     const struct hb_place *place;
     uint32_t mode;                     /* that the file gets there */
     const struct hb_instance *content; /* that it belongs to; NULL: to none, or not asked yet */
+    bool swaps;                        /* what is not as it was noted stays, to the last moment */
 };
 
 /* ---- what is not put there ----------------------------------------------------------------- */
@@ -71,10 +75,15 @@ static void leave_alone(const struct task *task, const char *why)
     hb_place_clear(&link);
 }
 
+static bool keeps_beside(const struct hb_restoring *restore)
+{
+    return restore->request->again && !restore->request->leaves_changed;
+}
+
 /* It cannot be put there, now or later. Who completes an import keeps it beside. */
 static void refuse(const struct task *task, const char *why)
 {
-    if (task->restore->request->again)
+    if (keeps_beside(task->restore))
         leave_alone(task, why);
     else
         hb_restore_skipped(task->restore, task->row->path, why, false);
@@ -237,10 +246,29 @@ static int publish_claimed(const struct task *task)
 
 /* ---- one file or link ---------------------------------------------------------------------- */
 
+/* It is not as it was noted: it stays. */
+static void leave_changed(const struct task *task, bool exists)
+{
+    const char *why = !task->restore->request->leaves_changed ? "it has come while the import ran"
+                      : exists                                ? "it has been changed since"
+                                                              : "it has been removed since";
+    hb_restore_stays(task->restore, task->row->path, why);
+}
+
+static int swap(const struct task *task)
+{
+    struct hb_target_note note = task->row->note;
+    if (hb_journal_is_copy(task->restore->request->journal))
+        note.inode = 0;
+    return hb_target_swap(task->from_fd, task->name, task->place, &note,
+                          note.has_content ? task->row->content : NULL);
+}
+
 /* HB_OK, or HB_STATUS_ENTRY (reported). */
 static int rename_into_place(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
+    bool swaps = task->swaps && (task->row->flags & HB_ROW_CLAIMED) == 0;
     enum hb_access_rule rule = task->row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
     struct hb_owner owner;
     const struct hb_owner *kept =
@@ -251,14 +279,52 @@ static int rename_into_place(const struct task *task)
                      : hb_target_own(task->from_fd, task->name, task->place,
                                      restore->run->home.read_as_root, kept);
     if (result == 0)
-        result = hb_target_rename(task->from_fd, task->name, task->place);
+        result = swaps ? swap(task) : hb_target_rename(task->from_fd, task->name, task->place);
     if (result == 0)
         return HB_OK;
-    if (hb_restore_may_pass(-result))
+    if (swaps && result == -ESTALE)
+        leave_changed(task, true);
+    else if (hb_restore_may_pass(-result))
         hb_restore_failed(restore, task->row->path, -result);
     else
         refuse(task, hb_target_explain(-result));
     return HB_STATUS_ENTRY;
+}
+
+/*
+ * Killed between the two halves of a swap: what was there is staged, and what was staged is there.
+ * True: all is done that is to be done with it.
+ */
+static bool was_swapped(const struct task *task)
+{
+    const struct hb_restore_request *request = task->restore->request;
+    const struct hb_journal_row *row = task->row;
+    struct stat staged;
+    const struct hb_undo_row *wanted =
+        request->again && task->swaps && task->place->exists && (row->flags & HB_ROW_CLAIMED) == 0
+            ? hb_undo_row_of(request->undo, task->place->path)
+            : NULL;
+    if (wanted == NULL || !hb_undo_holds(wanted, task->place->directory_fd, task->place->name) ||
+        hb_undo_holds(wanted, task->from_fd, task->name) ||
+        fstatat(task->from_fd, task->name, &staged, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    struct hb_target_note note = row->note;
+    if (hb_journal_is_copy(request->journal))
+        note.inode = 0;
+    if (hb_target_is_as_noted(&note, &staged) &&
+        (!note.has_content || hb_file_is_as_noted(task->from_fd, task->name, row->content))) {
+        unlinkat(task->from_fd, task->name, 0);
+        hb_restore_published(task->restore, row->type == HB_TYPE_FILE, row->bytes);
+        return true;
+    }
+    /* It was changed just then: it is put back, with the other one where it was staged. */
+    note = hb_target_note_of(&task->place->status, false);
+    int result = hb_target_swap(task->from_fd, task->name, task->place, &note, NULL);
+    if (result == 0)
+        leave_changed(task, true);
+    else
+        hb_restore_failed(task->restore, row->path, -result);
+    return true;
 }
 
 /*
@@ -274,7 +340,7 @@ static bool may_publish(const struct task *task, bool *written)
     struct hb_since_question question = {
         .row = row,
         .place = place,
-        .again = request->again,
+        .again = request->again || task->swaps,
         .since = request->since,
         .begun = hb_begun_has(request->begun, row->index),
         .copied = hb_journal_is_copy(request->journal),
@@ -291,9 +357,13 @@ static bool may_publish(const struct task *task, bool *written)
         hb_restore_published(restore, 1, row->bytes);
         return false;
     case HB_FATE_LEAVE:
-        if (!request->again) {
+        if (!keeps_beside(restore) && !task->swaps) {
             *written = place->exists;
             return true;
+        }
+        if (!keeps_beside(restore)) {
+            leave_changed(task, place->exists);
+            return false;
         }
         leave_alone(task,
                     (row->flags & HB_ROW_CLAIMED) != 0 && task->content == NULL && place->exists
@@ -304,6 +374,14 @@ static bool may_publish(const struct task *task, bool *written)
         plugin_failed(task, status);
         return false;
     }
+}
+
+/* Of an undo; and where an import has no more than the right to what is missing. */
+static bool leaves_changed(const struct hb_restoring *restore, const struct hb_journal_row *row)
+{
+    const struct hb_restore_request *request = restore->request;
+    return request->leaves_changed ||
+           (!request->again && restore->run->elsewhere && hb_roots_have(restore->run, row->path));
 }
 
 /* With the rights of the place. */
@@ -318,7 +396,10 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         task->mode = (row->flags & HB_ROW_NARROW) != 0 && S_ISREG(place->status.st_mode)
                          ? hb_access_narrower_mode(place, row->mode)
                          : place->status.st_mode & 0777;
+    task->swaps = leaves_changed(task->restore, row);
     if (claimed && !find_content(task))
+        return;
+    if (was_swapped(task))
         return;
     HB_AUTO_FREE char *folded =
         obstacle == NULL ? hb_target_is_folded(task->restore->run, last, place) : NULL;
@@ -369,7 +450,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
                      const char *name, struct hb_last_target *last)
 {
     struct hb_place place = {.directory_fd = -1};
-    struct task task = {restore, row, from_fd, name, &place, row->mode, NULL};
+    struct task task = {restore, row, from_fd, name, &place, row->mode, NULL, false};
     bool is_link = row->type == HB_TYPE_SYMLINK || (row->flags & HB_ROW_EXACT) != 0;
     int result = 0;
     if (is_link || !hb_target_beside(restore->run, last, row->path, &place)) {
@@ -383,7 +464,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
         result = hb_as_begin(&as, &place.rights);
     if (result == 0)
         publish_task(&task, last);
-    else if (result == -ENOTDIR && restore->request->again)
+    else if (result == -ENOTDIR && keeps_beside(restore))
         leave_below(&task);
     else
         hb_restore_failed(restore, row->path, -result);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "restore/target.h"
+#include "restore/undo_missed.h"
 #include <errno.h>
 
 void hb_restore_skipped(struct hb_restoring *restore, const char *path, const char *why, bool later)
@@ -10,6 +11,7 @@ void hb_restore_skipped(struct hb_restoring *restore, const char *path, const ch
     pthread_mutex_lock(&restore->lock);
     restore->result->failed++;
     restore->result->postponed += later;
+    hb_undo_miss(restore->request->undo, path, false);
     pthread_mutex_unlock(&restore->lock);
     hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", why);
 }
@@ -36,7 +38,8 @@ bool hb_restore_may_pass(int error)
 
 void hb_restore_failed(struct hb_restoring *restore, const char *path, int error)
 {
-    bool later = hb_restore_may_pass(error), is_lost = restore->request->again && !later;
+    bool later = hb_restore_may_pass(error),
+         is_lost = restore->request->again && !later && !restore->request->leaves_changed;
     HB_AUTO_FREE char *why = hb_text(
         "%s%s", hb_target_explain(error),
         is_lost ? "; the version from the archive is dropped: import the archive again" : "");
@@ -53,12 +56,24 @@ void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const
     }
     pthread_mutex_lock(&restore->lock);
     restore->result->left++;
+    hb_undo_miss(request->undo, path, true);
     pthread_mutex_unlock(&restore->lock);
     hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
                   HB_FOUND_DOUBTFUL, path,
                   error == 0 ? "%s; the version from the archive is beside it: %s"
                              : "%s; the version from the archive could not be put beside it: %s",
                   why, error == 0 ? kept : hb_target_explain(error));
+}
+
+void hb_restore_stays(struct hb_restoring *restore, const char *path, const char *why)
+{
+    const struct hb_restore_request *request = restore->request;
+    pthread_mutex_lock(&restore->lock);
+    restore->result->left++;
+    hb_undo_miss(request->undo, path, true);
+    pthread_mutex_unlock(&restore->lock);
+    hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
+                  HB_FOUND_SKIPPED, path, "is left as it is: %s", why);
 }
 
 void hb_restore_replaced(struct hb_restoring *restore, const char *path)

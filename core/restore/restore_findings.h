@@ -22,6 +22,8 @@ void hb_restore_failed(struct hb_restoring *restore, const char *path, int error
  */
 void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const char *why,
                            const char *kept, int error);
+/* It is not as it was noted, and stays as it is; `why`: the rest of a sentence. */
+void hb_restore_stays(struct hb_restoring *restore, const char *path, const char *why);
 /* The user has agreed to that, but to another file. */
 void hb_restore_replaced(struct hb_restoring *restore, const char *path);
 const char *hb_restore_why_left(bool exists);

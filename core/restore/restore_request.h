@@ -26,6 +26,8 @@ struct hb_restore_request {
     const struct hb_begun *left;  /* which a run had left alone that could not say so; or NULL */
     /* With `again`: where it is told what somebody has changed since, and is left alone. */
     struct hb_report *left_alone;
+    /* What is not as it was noted stays, and nothing is put beside it: there is a way back. */
+    bool leaves_changed;
     struct hb_undo_receipt *undo; /* of the import, which takes notes of claimed files; or NULL */
 };
 

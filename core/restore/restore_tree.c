@@ -273,7 +273,8 @@ static struct level *begin(struct hb_restoring *restore, struct level *level,
             failed(restore, level->path, -opened);
         return level;
     }
-    if (result == -ENOTDIR && restore->request->again && level->place.exists)
+    if (result == -ENOTDIR && restore->request->again && !restore->request->leaves_changed &&
+        level->place.exists)
         leave_alone(restore, level);
     else
         fail_all(restore, level, -result);

@@ -148,6 +148,39 @@ int hb_target_rename(int from_fd, const char *name, const struct hb_place *place
     return 0;
 }
 
+static int rename_as(int from_fd, const char *name, const struct hb_place *place, unsigned how)
+{
+    int attempts = 0;
+    while (renameat2(from_fd, name, place->directory_fd, place->name, how) != 0)
+        if (errno != EINTR || ++attempts == ATTEMPTS)
+            return -errno;
+    return 0;
+}
+
+int hb_target_swap(int from_fd, const char *name, const struct hb_place *place,
+                   const struct hb_target_note *note, const unsigned char *content)
+{
+    struct stat was;
+    bool missing = note->what == HB_NOTED_ABSENT;
+    if (note->what == HB_NOTED_NOTHING)
+        return hb_target_rename(from_fd, name, place);
+    int result = rename_as(from_fd, name, place, missing ? RENAME_NOREPLACE : RENAME_EXCHANGE);
+    if (result == -EINVAL || result == -ENOSYS) /* a file system that does not know it */
+        return hb_target_rename(from_fd, name, place);
+    if (result == (missing ? -EEXIST : -ENOENT))
+        return -ESTALE;
+    if (result != 0 || missing)
+        return result == -EXDEV ? -ENOTSUP : result;
+    if (fstatat(from_fd, name, &was, AT_SYMLINK_NOFOLLOW) == 0 &&
+        hb_target_is_as_noted(note, &was) &&
+        (content == NULL || hb_file_is_as_noted(from_fd, name, content))) {
+        unlinkat(from_fd, name, 0);
+        return 0;
+    }
+    result = rename_as(from_fd, name, place, RENAME_EXCHANGE);
+    return result == 0 ? -ESTALE : result;
+}
+
 const char *hb_target_explain(int error)
 {
     switch (error) {

@@ -7,6 +7,7 @@
 #include "files/beneath.h"
 #include "files/names.h"
 #include "host/run.h"
+#include "restore/target_note.h"
 #include <time.h>
 
 /*
@@ -48,6 +49,13 @@ int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode);
 
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
+/*
+ * The same if what is there is as it was noted, which is looked at again when it is out of the way:
+ * nobody can change it in between unseen. `content`: of a file whose time does not tell; or NULL.
+ * -ESTALE: it is not, or nothing is there any more, and it stays. What it replaced is gone.
+ */
+int hb_target_swap(int from_fd, const char *name, const struct hb_place *place,
+                   const struct hb_target_note *note, const unsigned char *content);
 
 /* Why it failed, in words. */
 const char *hb_target_explain(int error);

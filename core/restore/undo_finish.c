@@ -6,6 +6,7 @@
 #include "restore/changed_since.h"
 #include "restore/target.h"
 #include "restore/undo_look.h"
+#include "restore/undo_missed.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ void hb_undo_note_claimed(struct hb_undo_receipt *receipt, const struct hb_insta
     struct stat now;
     for (size_t i = 0; i < receipt->count; i++) {
         struct hb_undo_row *row = &receipt->rows[i];
-        if ((row->flags & HB_UNDO_CLAIMED) == 0 || strcmp(row->path, place->path) != 0)
+        if ((row->flags & (HB_UNDO_CLAIMED | HB_UNDO_WAITS | HB_UNDO_SPARE)) != HB_UNDO_CLAIMED ||
+            strcmp(row->path, place->path) != 0)
             continue;
         if (fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW) != 0 ||
             !hb_note_content(content, place->path, &now, row->note))
@@ -77,9 +79,15 @@ static bool is_elsewhere(const struct hb_run *run, const struct hb_place *place)
            home.st_dev != there.st_dev;
 }
 
+/* It stays, and waits: it is what it was in the receipt that was taken back. */
+static void keep_row(struct hb_undo_row *row, bool changed)
+{
+    row->was = HB_UNDO_NEW;
+    row->flags |= HB_UNDO_WAITS | (changed ? 0u : HB_UNDO_FAILED);
+}
+
 /* True: it was removed. */
-static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
-                       const struct hb_undo_row *row)
+static bool remove_row(struct hb_run *run, const struct hb_chain *contents, struct hb_undo_row *row)
 {
     struct hb_place place;
     const char *why;
@@ -89,9 +97,13 @@ static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
     if (result != 0 && !full)
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "could not be removed: %s",
                       result == -ESTALE ? "it has been changed since" : hb_rights_explain(-result));
-    else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_UNTOLD) &&
-             row->type != HB_TYPE_DIRECTORY)
+    if (result != 0 && !full)
+        keep_row(row, result == -ESTALE);
+    else if ((state == HB_UNDO_CHANGED || state == HB_UNDO_AWAY || state == HB_UNDO_UNTOLD) &&
+             row->type != HB_TYPE_DIRECTORY) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, row->path, "was not removed: %s", why);
+        keep_row(row, state == HB_UNDO_CHANGED);
+    }
     if (state == HB_UNDO_AS_LEFT && result == 0 && is_elsewhere(run, &place))
         (void)hb_flush_directory(place.directory_fd);
     hb_place_clear(&place);
@@ -100,7 +112,7 @@ static bool remove_row(struct hb_run *run, const struct hb_chain *contents,
 
 static bool goes(const struct hb_undo_row *row)
 {
-    return row->was == HB_UNDO_GONE && (row->flags & HB_UNDO_WAITS) == 0;
+    return row->was == HB_UNDO_GONE && (row->flags & (HB_UNDO_WAITS | HB_UNDO_SPARE)) == 0;
 }
 
 /* What lies in a directory stands behind it. */
@@ -149,18 +161,12 @@ static void note_modes(struct hb_run *run, struct hb_undo_receipt *receipt)
     hb_last_target_clear(&last);
 }
 
-/* What a plugin did not put back (it was locked, say) waits, too. Nothing is left if nothing does.
- */
+/* Nothing is left if nothing waits. */
 static void settle_left(struct hb_undo_receipt *receipt)
 {
     bool waits = false;
-    for (size_t i = 0; i < receipt->count && receipt->left.place != NULL; i++) {
-        struct hb_undo_row *row = &receipt->rows[i];
-        if (row->was == HB_UNDO_REPLACED &&
-            (row->flags & (HB_UNDO_CLAIMED | HB_UNDO_HAS_NOTE)) == HB_UNDO_CLAIMED)
-            row->flags |= HB_UNDO_WAITS;
-        waits |= (row->flags & HB_UNDO_WAITS) != 0;
-    }
+    for (size_t i = 0; i < receipt->count && receipt->left.place != NULL; i++)
+        waits |= (receipt->rows[i].flags & HB_UNDO_WAITS) != 0;
     if (waits)
         return;
     free(receipt->left.place);
@@ -186,6 +192,7 @@ void hb_undo_finish(struct hb_run *run, const struct hb_chain *contents, const c
         uint64_t gone = remove_all(run, contents, receipt);
         if (removed != NULL)
             *removed = gone;
+        hb_undo_settle_missed(receipt);
         settle_left(receipt);
         note_modes(run, receipt);
         if (hb_undo_write(receipt, HB_UNDO_LAST, &why) == 0) {

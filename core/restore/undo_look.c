@@ -5,6 +5,7 @@
 #include "host/content.h"
 #include "restore/changed_since.h"
 #include "restore/target.h"
+#include "restore/undo_roots.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -86,6 +87,9 @@ static enum hb_undo_state find(struct hb_run *run, const struct hb_undo_row *row
                                struct hb_place *place, const char **why)
 {
     *place = (struct hb_place){.directory_fd = -1};
+    *why = hb_undo_root_problem(run, row);
+    if (*why != NULL)
+        return HB_UNDO_AWAY;
     int result = hb_beneath_resolve(&run->home, row->path, HB_KEEP_LAST, place, NULL);
     *why = changed;
     if (result == -ENOENT || result == -ENOTDIR || (result == 0 && !place->exists))
@@ -125,6 +129,17 @@ enum hb_undo_state hb_undo_look(struct hb_run *run, const struct hb_chain *conte
         return (row->flags & HB_UNDO_CLAIMED) != 0 ? look_at_claimed(contents, row, place, why)
                                                    : look_at_file(row, place, why);
     }
+}
+
+bool hb_undo_holds(const struct hb_undo_row *row, int directory_fd, const char *name)
+{
+    struct hb_place place = {.directory_fd = directory_fd, .name = (char *)name};
+    const char *why;
+    if (fstatat(directory_fd, name, &place.status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_of_type(place.status.st_mode, row->type) || row->type == HB_TYPE_DIRECTORY)
+        return false;
+    return (row->type == HB_TYPE_SYMLINK ? look_at_link(row, &place, &why)
+                                         : look_at_file(row, &place, &why)) == HB_UNDO_AS_LEFT;
 }
 
 bool hb_undo_take_present(struct hb_run *run, struct hb_undo_row *row)

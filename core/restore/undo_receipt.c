@@ -41,6 +41,69 @@ char *hb_undo_path(const struct hb_root *home, const char *place)
 
 /* ---- in memory ----------------------------------------------------------------------------- */
 
+static struct hb_undo_root *add_root(struct hb_undo_receipt *receipt, const char *name,
+                                     const char *path)
+{
+    struct hb_undo_root *root = hb_alloc(sizeof *root);
+    root->next = receipt->roots;
+    root->name = hb_copy_text(name);
+    root->path = hb_copy_text(path);
+    receipt->roots = root;
+    return root;
+}
+
+static void clear_roots(struct hb_undo_receipt *receipt)
+{
+    while (receipt->roots != NULL) {
+        struct hb_undo_root *root = receipt->roots;
+        receipt->roots = root->next;
+        free(root->name);
+        free(root->path);
+        free(root);
+    }
+}
+
+static size_t number_of(const struct hb_undo_root *root)
+{
+    size_t number = 0;
+    for (; root != NULL; root = root->next)
+        number++;
+    return number;
+}
+
+static const struct hb_undo_root *root_at(const struct hb_undo_receipt *receipt, size_t number)
+{
+    const struct hb_undo_root *root = receipt->roots;
+    while (root != NULL && number_of(root) != number)
+        root = root->next;
+    return root;
+}
+
+static bool are_same(const struct hb_undo_root *one, const struct hb_undo_root *other)
+{
+    return one->is_mount == other->is_mount && one->inode == other->inode &&
+           one->seconds == other->seconds && one->nanoseconds == other->nanoseconds &&
+           strcmp(one->name, other->name) == 0 && strcmp(one->path, other->path) == 0;
+}
+
+const struct hb_undo_root *hb_undo_root_in(struct hb_undo_receipt *receipt,
+                                           const struct hb_undo_root *root)
+{
+    const struct hb_undo_root *known = receipt->roots;
+    if (root == NULL)
+        return NULL;
+    while (known != NULL && !are_same(known, root))
+        known = known->next;
+    if (known != NULL)
+        return known;
+    struct hb_undo_root *copy = add_root(receipt, root->name, root->path);
+    copy->is_mount = root->is_mount;
+    copy->inode = root->inode;
+    copy->seconds = root->seconds;
+    copy->nanoseconds = root->nanoseconds;
+    return copy;
+}
+
 static void clear_row(struct hb_undo_row *row)
 {
     free(row->path);
@@ -51,11 +114,17 @@ void hb_undo_receipt_clear(struct hb_undo_receipt *receipt)
 {
     for (size_t i = 0; i < receipt->count; i++)
         clear_row(&receipt->rows[i]);
+    for (size_t i = 0; i < receipt->missed_count; i++)
+        free(receipt->missed[i].path);
+    free(receipt->missed);
     free(receipt->rows);
     free(receipt->stage);
     free(receipt->what);
     free(receipt->way.place);
     free(receipt->left.place);
+    free(receipt->way.mark);
+    free(receipt->left.mark);
+    clear_roots(receipt);
     *receipt = (struct hb_undo_receipt){.rows = NULL};
 }
 
@@ -91,6 +160,7 @@ static void put_way(FILE *to, const struct hb_undo_way *way)
 {
     put(to, way->place == NULL ? "none" : way->is_snapshot ? "snapshot" : "archive");
     put(to, way->place == NULL ? "" : way->place);
+    put(to, way->mark == NULL ? "" : way->mark);
 }
 
 static char letter_of(uint8_t type)
@@ -108,11 +178,21 @@ static void put_row(FILE *to, const struct hb_undo_row *row)
 {
     char line[LINE_BYTES], note[2 * HB_NOTE_CONTENT_BYTES + 1];
     put_note(row->note, note);
-    snprintf(line, sizeof line, "%c %u %u %u %u %s", letter_of(row->type), row->was, row->flags,
-             row->old_mode, row->mode, note);
+    snprintf(line, sizeof line, "%c %u %u %u %u %zu %s", letter_of(row->type), row->was, row->flags,
+             row->old_mode, row->mode, number_of(row->root), note);
     put(to, line);
     put(to, row->path);
     put(to, row->link);
+}
+
+static void put_root(FILE *to, const struct hb_undo_root *root)
+{
+    char line[LINE_BYTES];
+    snprintf(line, sizeof line, "%c %" PRIu64 " %" PRId64 " %" PRIu32 " ",
+             root->is_mount ? 'm' : 'r', root->inode, root->seconds, root->nanoseconds);
+    put(to, line);
+    put(to, root->name);
+    put(to, root->path);
 }
 
 /* All of it; caller frees. */
@@ -128,6 +208,10 @@ static char *text_of(const struct hb_undo_receipt *receipt, size_t *bytes)
     put(to, receipt->what);
     put_way(to, &receipt->way);
     put_way(to, &receipt->left);
+    snprintf(line, sizeof line, "%zu", number_of(receipt->roots));
+    put(to, line);
+    for (size_t i = 1; i <= number_of(receipt->roots); i++)
+        put_root(to, root_at(receipt, i));
     snprintf(line, sizeof line, "%zu", receipt->count);
     put(to, line);
     for (size_t i = 0; i < receipt->count; i++)
@@ -187,10 +271,29 @@ static bool read_note(const char *text, unsigned char note[HB_NOTE_CONTENT_BYTES
 
 static void take_way(struct reader *reader, struct hb_undo_way *way)
 {
-    const char *kind = take(reader), *place = take(reader);
+    const char *kind = take(reader), *place = take(reader), *mark = take(reader);
     way->is_snapshot = strcmp(kind, "snapshot") == 0;
     if (strcmp(kind, "none") != 0)
         way->place = hb_copy_text(place);
+    way->mark = hb_copy_text(mark);
+}
+
+static void take_root(struct reader *reader, struct hb_undo_receipt *receipt)
+{
+    static const uint64_t most[] = {UINT64_MAX, INT64_MAX, UINT32_MAX};
+    uint64_t numbers[3];
+    const char *line = take(reader), *name = take(reader), *path = take(reader), *at = line + 2;
+    bool right = (*line == 'm' || *line == 'r') && line[1] == ' ' && *name != '\0';
+    for (int i = 0; i < 3 && right; i++)
+        right = take_number(&at, most[i], &numbers[i]);
+    reader->wrong |= !right;
+    if (!right)
+        return;
+    struct hb_undo_root *root = add_root(receipt, name, path);
+    root->is_mount = *line == 'm';
+    root->inode = numbers[0];
+    root->seconds = (int64_t)numbers[1];
+    root->nanoseconds = (uint32_t)numbers[2];
 }
 
 /* A path that another version, or a hand, has put there must not lead outside. */
@@ -210,12 +313,12 @@ static bool is_plain(const char *path)
 static void take_row(struct reader *reader, struct hb_undo_receipt *receipt)
 {
     static const char letters[] = "dlf";
-    static const uint64_t most[] = {HB_UNDO_GONE, UINT8_MAX, 07777, 07777};
-    uint64_t numbers[4];
+    static const uint64_t most[] = {HB_UNDO_GONE, UINT8_MAX, 07777, 07777, SIZE_MAX};
+    uint64_t numbers[5];
     const char *line = take(reader), *path = take(reader), *link = take(reader), *at = line + 2;
     bool right =
         *line != '\0' && strchr(letters, *line) != NULL && line[1] == ' ' && is_plain(path);
-    for (int i = 0; i < 4 && right; i++)
+    for (int i = 0; i < 5 && right; i++)
         right = take_number(&at, most[i], &numbers[i]);
     if (!right) {
         reader->wrong = true;
@@ -229,7 +332,8 @@ static void take_row(struct reader *reader, struct hb_undo_receipt *receipt)
     row->flags = (uint8_t)numbers[1];
     row->old_mode = (uint16_t)numbers[2];
     row->mode = (uint16_t)numbers[3];
-    reader->wrong |= !read_note(at, row->note);
+    row->root = root_at(receipt, numbers[4]);
+    reader->wrong |= (row->root == NULL && numbers[4] != 0) || !read_note(at, row->note);
 }
 
 /* The last ones may be torn, and then say nothing. */
@@ -260,6 +364,9 @@ static bool parse(const char *text, size_t bytes, struct hb_undo_receipt *receip
     receipt->what = hb_copy_text(take(&reader));
     take_way(&reader, &receipt->way);
     take_way(&reader, &receipt->left);
+    unsigned long long roots = strtoull(take(&reader), &end, 10);
+    for (unsigned long long i = 0; i < roots && !reader.wrong; i++)
+        take_root(&reader, receipt);
     unsigned long long rows = strtoull(take(&reader), &end, 10);
     for (unsigned long long i = 0; i < rows && !reader.wrong; i++)
         take_row(&reader, receipt);

@@ -20,10 +20,11 @@
  *      undo-ID        the last; there is one a home
  *
  * The file: records that end with NUL: "hbcore-undo 1", home, stage, what, the way back ("archive"
- * or "snapshot", and its place), the same of what an earlier undo has left, the number of rows; a
- * row is "TYPE WAS FLAGS OLD-MODE MODE NOTE", path, target of a link; then "end HASH" (XXH3 of all
- * before). Behind it, "note ROW NOTE" as rows are put back, and "told" when an undo has come to its
- * end: who runs one again that was killed wants it done, and not undone.
+ * or "snapshot", its place, its mark), the same of what an earlier undo has left; the number of
+ * roots, each "KIND INODE SECONDS NANOSECONDS", name, path; the number of rows, each "TYPE WAS
+ * FLAGS OLD-MODE MODE ROOT NOTE", path, target of a link; then "end HASH" (XXH3 of all before).
+ * Behind it, "note ROW NOTE" as rows are put back, and "told" when an undo has come to its end: who
+ * runs one again that was killed wants it done, and not undone.
  */
 #ifndef HB_UNDO_RECEIPT_H
 #define HB_UNDO_RECEIPT_H
@@ -42,7 +43,10 @@ enum hb_undo_flags {
     HB_UNDO_CLAIMED = 1,  /* a content plugin put it back */
     HB_UNDO_HAS_NOTE = 2, /* `note` counts; of a file without it nobody knows what it was */
     HB_UNDO_HAS_MODE = 4, /* `mode` counts */
-    HB_UNDO_WAITS = 8     /* an undo has left it, since it was changed: what --force takes */
+    HB_UNDO_WAITS = 8,    /* an undo has left it, since it was changed: what --force takes; or */
+    HB_UNDO_FAILED = 16,  /* it could not be put back then, or removed: what the next one tries */
+    HB_UNDO_SPARE = 32,   /* until it is complete: what waits if that path is not put back */
+    HB_UNDO_DROPPED = 64  /* in memory: it goes */
 };
 
 struct hb_undo_row {
@@ -54,6 +58,7 @@ struct hb_undo_row {
     uint16_t old_mode;                         /* of a file that was replaced */
     uint16_t mode;                             /* afterwards */
     unsigned char note[HB_NOTE_CONTENT_BYTES]; /* hb_note_file(), or the plugin's */
+    const struct hb_undo_root *root;           /* of the receipt; NULL: the home itself */
 };
 
 /* Where that is which was there before. */
@@ -61,6 +66,25 @@ struct hb_undo_way {
     char *place; /* an absolute path, or "./" and one below the home, which may be moved; or a URL;
                   * or the name of a snapshot; "": there was nothing */
     bool is_snapshot;
+    bool is_sealed; /* in memory, when it is made */
+    char *mark;     /* which archive it was: undo_way.h; NULL or "": that is not known */
+};
+
+/* A directory that paths of the receipt went through, but for the home: undo_roots.h. */
+struct hb_undo_root {
+    struct hb_undo_root *next;
+    bool is_mount;
+    uint64_t inode; /* 0: it does not last */
+    int64_t seconds;
+    uint32_t nanoseconds;
+    char *name; /* below the home */
+    char *path; /* of a further root */
+};
+
+/* A path of the journal that was not put back. */
+struct hb_undo_missed {
+    char *path;
+    bool changed; /* somebody has changed it; else it could not be done */
 };
 
 struct hb_undo_receipt {
@@ -68,10 +92,13 @@ struct hb_undo_receipt {
     char *stage;
     char *what; /* "import", "snapshot restore", "undo" */
     struct hb_undo_way way;
-    struct hb_undo_way left; /* of the rows that wait; place NULL: none does */
-    bool told;               /* of an undo: its run came to its end, and said so */
+    struct hb_undo_way left;    /* of the rows that wait; place NULL: none does */
+    bool told;                  /* of an undo: its run came to its end, and said so */
+    struct hb_undo_root *roots; /* a list: undo_roots.h */
     struct hb_undo_row *rows;
     size_t count;
+    struct hb_undo_missed *missed; /* in memory, by who publishes: undo_missed.h */
+    size_t missed_count;
 };
 
 /* The place as the way has it, of the path of an archive; and back. Caller frees. */
@@ -80,6 +107,9 @@ char *hb_undo_path(const struct hb_root *home, const char *place);
 
 void hb_undo_receipt_clear(struct hb_undo_receipt *receipt);
 struct hb_undo_row *hb_undo_add(struct hb_undo_receipt *receipt, const char *path);
+/* The same root, of another receipt maybe, as one of this; NULL of NULL. */
+const struct hb_undo_root *hb_undo_root_in(struct hb_undo_receipt *receipt,
+                                           const struct hb_undo_root *root);
 /* Takes away the rows of which `keep` is false. */
 void hb_undo_keep(struct hb_undo_receipt *receipt, bool (*keep)(const struct hb_undo_row *row));
 

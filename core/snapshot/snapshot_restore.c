@@ -255,7 +255,7 @@ static int save_first(void *context, struct hb_error *error)
     else if (status == HB_STATUS_FATAL)
         hb_error_hint(error, "nothing was restored; to restore without making a snapshot first, "
                              "use --set snapshot.before-restore=no");
-    restorer->way_back = (struct hb_undo_way){made.id, true};
+    restorer->way_back = (struct hb_undo_way){.place = made.id, .is_snapshot = true};
     hb_run_clear(&own);
     return status;
 }

@@ -3,12 +3,14 @@
 
 #include "backup/way_back.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/path.h"
 #include "host/content.h"
 #include "host/instance.h"
 #include "import/import.h"
 #include "restore/recover.h"
 #include "restore/undo_receipt.h"
+#include "restore/undo_way.h"
 #include "snapshot/snapshot_restore.h"
 #include <errno.h>
 #include <string.h>
@@ -76,8 +78,11 @@ static void note_completed(struct undo *undo)
         if ((receipt->rows[i].flags & HB_UNDO_WAITS) == 0)
             continue;
         undo->result->left++;
-        hb_report_add(&undo->request->run->report, HB_FOUND_SKIPPED, receipt->rows[i].path,
-                      "is left as it is: it has been changed since");
+        hb_report_add(&undo->request->run->report, HB_FOUND_SKIPPED, receipt->rows[i].path, "%s",
+                      (receipt->rows[i].flags & HB_UNDO_FAILED) != 0
+                          ? "could not be put back, or removed"
+                          : "is left as it is: it has been changed since");
+        undo->result->failed += (receipt->rows[i].flags & HB_UNDO_FAILED) != 0;
     }
 }
 
@@ -151,6 +156,7 @@ static int on_before(void *context, struct hb_error *error)
                               "%s: has been changed meanwhile; nothing was taken back", changed);
         hb_error_hint(error, "use `hbcore undo` again: it leaves that file alone");
     }
+    undo->way_back.is_sealed = status == HB_OK && sealed;
     undo->way_back.place = undo->result->way_back == NULL
                                ? hb_copy_text("")
                                : hb_way_back_place(undo->result->way_back);
@@ -177,6 +183,33 @@ static int import(struct undo *undo, struct hb_import_result *imported)
                             : hb_import(&request, imported, undo->error);
 }
 
+static void count_left(const struct undo *undo, const struct hb_import_result *imported)
+{
+    struct hb_undo_result *result = undo->result;
+    uint64_t changed = hb_undoing_count(&undo->undoing, HB_UNDO_LEAVE);
+    bool planned = undo->request->dry_run || result->nothing;
+    result->failed = planned ? hb_undoing_count(&undo->undoing, HB_UNDO_NOT_NOW) : imported->failed;
+    result->left = hb_undoing_count(&undo->undoing, HB_UNDO_CANNOT) +
+                   (planned ? changed + result->failed : imported->waiting);
+    result->changed = planned ? changed : imported->waiting - imported->failed;
+}
+
+/* Nothing is put back from an archive that is not the one that was made then. */
+static int check_way(const struct undo *undo)
+{
+    const struct hb_undo_way *way = &undo->undoing.receipt.way;
+    const char *why = hb_undo_way_problem(way, undo->result->of.place);
+    if (why == NULL)
+        return HB_OK;
+    HB_AUTO_FREE char *shown = hb_printable(undo->result->of.place);
+    hb_error_set(undo->error, HB_STATUS_FATAL, "%s: %s; nothing was changed", shown, why);
+    hb_error_hint(undo->error,
+                  "where the archive lies that was made before the last %s, move it "
+                  "back to that name",
+                  undo->undoing.receipt.what);
+    return HB_STATUS_FATAL;
+}
+
 int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result,
             struct hb_error *error)
 {
@@ -189,7 +222,9 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
         result->what = hb_copy_text(receipt->what);
         result->of.place = hb_undo_path(&request->run->home, receipt->way.place);
         result->of.is_snapshot = receipt->way.is_snapshot;
-        status = import(&undo, &imported);
+        status = check_way(&undo);
+        if (status == HB_OK)
+            status = import(&undo, &imported);
         result->locked = imported.locked;
         if (status == HB_STATUS_NOMATCH && result->nothing && !imported.locked)
             status = HB_OK;
@@ -198,8 +233,7 @@ int hb_undo(const struct hb_undo_request *request, struct hb_undo_result *result
         result->bytes = imported.bytes;
         result->removed =
             request->dry_run ? hb_undoing_count(&undo.undoing, HB_UNDO_REMOVE) : imported.removed;
-        result->left = hb_undoing_count(&undo.undoing, HB_UNDO_LEAVE) +
-                       hb_undoing_count(&undo.undoing, HB_UNDO_CANNOT);
+        count_left(&undo, &imported);
         result->swept = imported.swept;
     }
     if (status == HB_OK && !result->completed)

@@ -383,6 +383,48 @@ class Undone(Roots):
         self.assertEqual((self.login / ".honcho/config.json").read_text(), "second")
         self.assertFalse((self.home / "_external").exists())
 
+    def other_directory(self):
+        """In which what the import has brought lies, too."""
+        other = self.dir / "other"
+        for name in (".honcho/deep/notes", ".mem0/b.txt"):
+            hb.write(other / name, "first")
+        return other
+
+    def test_of_another_directory(self):
+        self.make()
+        self.fill("second")
+        (self.login / ".mem0/b.txt").unlink()
+        self.hbcore("import", "--force", "--backup-first", self.archive)
+        other = self.other_directory()
+        content = self.content(other)
+        (self.dir / "away").mkdir()
+        for directory, text in ((other, "was another directory then"), (self.dir / "none", "cannot be opened now"),
+                                ("", "cannot be opened now")):
+            done = self.hbcore("--set", f"root:external.directory={directory}", "undo", "--force", expect=3)
+            self.assert_mentions(done, "_external/.honcho/deep/notes: is left as it is", "_external/.mem0/b.txt", text)
+            self.assertEqual(self.content(other), content)
+            self.assertEqual((self.login / ".honcho/deep/notes").read_text(), "first")
+        self.assertEqual((self.home / "config.yaml").read_text(), "second")
+        self.hbcore("undo", "--yes")
+        self.assertEqual((self.login / ".honcho/deep/notes").read_text(), "second")
+        self.assertFalse((self.login / ".mem0/b.txt").exists())
+        self.assertEqual((self.home / "config.yaml").read_text(), "second")
+
+    def test_what_comes_while_another_home_gets_it(self):
+        self.make()
+        shutil.rmtree(self.login / ".honcho")
+        other = self.dir / "other"
+        write = self.dir / "write"
+        write.write_text(f"#!/bin/sh\nmkdir -p {self.login}/.honcho/deep\n"
+                         f"echo mine > {self.login}/.honcho/deep/notes\n")
+        write.chmod(0o755)
+        line = ("--home", other, "import", "--force", self.archive)
+        done = self.faulted(*line, calls="rename", path="*/journal", at=1, run=write, expect=3)
+        self.assertEqual(done.hits, 1)
+        self.assert_mentions(done, "_external/.honcho/deep/notes: is left as it is")
+        self.assertEqual((self.login / ".honcho/deep/notes").read_text(), "mine\n")
+        self.assertEqual((self.login / ".honcho/config.json").read_text(), "first")
+
 
 class Together(Roots):
     """Two runs, two homes, one directory."""

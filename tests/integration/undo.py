@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import unittest
+import zipfile
 
 import hb
 
@@ -278,6 +279,55 @@ class Import(UndoCase):
         self.undo("--force")
         self.assert_state(before)
 
+    def test_the_next_one_tries_again(self):
+        """Without --force, and before it would take anything back."""
+        before = self.state()
+        self.take_in()
+        database = sqlite3.connect(self.home / "state.db", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("PRAGMA user_version").fetchall()
+        hb.write(self.home / "config.yaml", b"mine")
+        done = self.hbcore("--home", self.home, "undo", "--set", "content:sqlite.wait=0", "--yes", expect=3)
+        self.assert_mentions(done, "the next undo tries again", "undo --force")
+        done = self.undo("--set", "content:sqlite.wait=0", "--yes", expect=3)  # it stays so
+        self.assertEqual(done["files"], 0)
+        database.execute("ROLLBACK")
+        database.close()
+        done = self.hbcore("--home", self.home, "undo", "--yes", expect=3)
+        self.assert_mentions(done, "what the last undo could not", "config.yaml: is left as it is")
+        self.assertEqual(len(self.database_rows(self.home / "state.db")), 10)
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"mine")
+        self.undo("--force")
+        self.assert_state(before)
+
+    def test_what_is_in_the_way(self):
+        before = self.state()
+        self.take_in()
+        (self.home / "noise.bin").unlink()
+        hb.write(self.home / "noise.bin/mine", b"mine")
+        self.undo(expect=3)
+        self.assertEqual([row["path"] for row in self.undo("--force", expect=3)["skipped"]], ["noise.bin"])
+        self.assertEqual((self.home / "noise.bin/mine").read_bytes(), b"mine")
+        shutil.rmtree(self.home / "noise.bin")
+        self.assertEqual(self.undo("--force")["files"], 1)
+        self.assert_state(before)
+
+    def test_what_no_backup_has(self):
+        hb.write(self.home / "z.pyc", b"mine")
+        hb.write(self.home / "kept", b"mine")
+        archive = self.dir / "other.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            for name in ("config.yaml", "kept", "z.pyc", "new.pyc"):
+                opened.writestr(name, b"of the archive")
+        done = self.take_in(archive=archive)
+        text = done.stdout.decode() + done.stderr.decode()
+        self.assertIn("z.pyc: is replaced, and is not in", text)
+        self.assertEqual(text.count("is replaced, and"), 1)
+        self.assertEqual([row["path"] for row in self.undo(expect=3)["skipped"]], ["z.pyc"])
+        self.assertEqual((self.home / "kept").read_bytes(), b"mine")
+        self.assertFalse((self.home / "new.pyc").exists())
+
     def test_twice_with_nothing_to_do(self):
         self.take_in("--include", "config.yaml")
         hb.write(self.home / "config.yaml", b"model: mine\n")
@@ -492,6 +542,25 @@ class Receipts(UndoCase):
         for archive in (self.home / "backups").iterdir():
             archive.unlink()
         self.hbcore("--home", self.home, "undo", "--yes", expect=1)
+        self.assert_state(before)
+
+    def test_another_archive_has_its_name(self):
+        before = self.state()
+        self.take_in()
+        imported = self.state()
+        (way_back,) = [path for path in (self.home / "backups").iterdir() if path.suffix == ".zip"]
+        mine = way_back.read_bytes()
+        for other in (self.archive.read_bytes(), mine[:-1], mine[:70] + b"x" + mine[71:], b""):
+            way_back.write_bytes(other)
+            self.assert_mentions(self.hbcore("--home", self.home, "undo", "--force", expect=1), "is another archive")
+            self.assert_state(imported)
+        way_back.unlink()
+        os.mkfifo(way_back)
+        self.assert_mentions(self.hbcore("--home", self.home, "undo", "--force", expect=1), "is not a file any more")
+        way_back.unlink()
+        hb.write(self.dir / "elsewhere", mine)
+        way_back.symlink_to(self.dir / "elsewhere")
+        self.undo()
         self.assert_state(before)
 
     def test_no_place_for_one(self):

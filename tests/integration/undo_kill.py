@@ -140,6 +140,8 @@ class Undo(KillCase):
 
 
 class Meanwhile(KillCase):
+    STAGED = "*/.hbcore-stage-*/*"
+
     def setUp(self):
         super().setUp()
         self.take_in()
@@ -183,6 +185,50 @@ class Meanwhile(KillCase):
         self.hbcore(*self.line("undo", "--yes"), expect=3)
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"mine\n")
         self.assertEqual(len(self.database_rows(self.home / "state.db")), 10)
+
+    def sweep(self, write, least, still):
+        """Somebody writes just before something leaves a stage, each time another one."""
+        self.save()
+        line = self.line("undo", "--yes")
+        total = self.faulted(*line, calls="rename", path=self.STAGED).count
+        left = 0
+        for at in fault.some(range(1, total + 1), 14):
+            with self.subTest(at=at):
+                self.restore()
+                done = self.faulted("--json", *line, calls="rename", path=self.STAGED, at=at, run=write, expect=None)
+                self.assertEqual(done.hits, 1)
+                self.assertIn(done.returncode, (0, 1, 3), self.describe(done))
+                still()
+                if done.returncode == 3:
+                    left += 1
+                    named = {row["path"].encode() for row in self.summary(done)["skipped"]}
+                    self.assertEqual(list(self.home.rglob("*.from-import")), [])
+                    self.hbcore(*self.line("undo", "--force"))
+                    now = self.state()
+                    self.assertEqual({name: now.get(name) for name in named},
+                                     {name: self.before.get(name) for name in named})
+        self.assertGreaterEqual(left, least)
+
+    def test_while_files_are_put_back(self):
+        write = self.dir / "write"
+        files = [self.home / name for name in ("config.yaml", "noise.bin", "sub/deep/file.txt", "fresh.txt")]
+        write.write_text("#!/bin/sh\n" + "".join(f"echo mine > {path}\n" for path in files))
+        write.chmod(0o755)
+        modes = {path: path.stat().st_mode & 0o777 for path in files[:3]}
+
+        def still():
+            self.assertEqual([path.read_bytes() for path in files], [b"mine\n"] * 4)
+            for path, mode in modes.items():
+                self.assertEqual(path.stat().st_mode & 0o777, mode)
+        self.sweep(write, 3, still)
+
+    def test_a_row_while_files_are_put_back(self):
+        write = self.dir / "write"
+        write.write_text(f"#!/bin/sh\nexec python3 -c 'import sqlite3\n"
+                         f"with sqlite3.connect(\"{self.home}/state.db\") as d:\n"
+                         f"    d.execute(\"INSERT INTO t (text) VALUES (?)\", (\"mine\",))'\n")
+        write.chmod(0o755)
+        self.sweep(write, 1, lambda: self.assertEqual(self.database_rows(self.home / "state.db")[-1][1], "mine"))
 
 
 class Import(KillCase):
