@@ -28,8 +28,8 @@ struct hb_undo_result {
     bool locked;    /* HB_STATUS_NOMATCH: another machine is at work; else it was declined */
     bool nothing;   /* there was nothing to do */
     uint64_t files, bytes, removed, left;
-    uint64_t failed;  /* of `left`: what the next undo tries again */
-    uint64_t changed; /* of `left`: what --force takes */
+    uint64_t failed;       /* of `left`: what the next undo tries again */
+    uint64_t changed;      /* of `left`: what --force takes */
     char *what;            /* was taken back: "import", "snapshot restore", "undo"; or NULL */
     struct hb_undo_way of; /* what was there before it */
     char *way_back;        /* the archive that was made first, or NULL */
