@@ -247,24 +247,9 @@ static void explain_home(struct hb_session *session)
                       "use --home DIR, or correct path in section [home] of the configuration");
 }
 
-/* Whatever of it is there is canonical, as the path of an open home is. Caller frees. */
-static char *canonical(const char *path)
-{
-    HB_AUTO_FREE char *full = hb_absolute(path);
-    HB_AUTO_FREE char *above = full == NULL ? NULL : hb_copy_text(full);
-    for (char *slash = above; slash != NULL; slash = strrchr(above, '/')) {
-        if (slash != above)
-            *slash = '\0';
-        HB_AUTO_FREE char *real = realpath(*above == '\0' ? "/" : above, NULL);
-        if (real != NULL)
-            return hb_text("%s%s", strcmp(real, "/") == 0 ? "" : real, full + strlen(above));
-    }
-    return full == NULL ? NULL : hb_copy_text(full);
-}
-
 static bool do_without(struct hb_session *session, const char *path)
 {
-    session->run.home = (struct hb_root){.fd = -1, .path = canonical(path)};
+    session->run.home = (struct hb_root){.fd = -1, .path = hb_canonical(path)};
     if (session->run.home.path == NULL)
         return false;
     hb_report_add(&session->run.report, HB_FOUND_NOTE, "",

@@ -166,3 +166,19 @@ bool hb_has_suffix(const char *name, size_t bytes, const char *suffix, size_t *s
         *stem = bytes - length;
     return true;
 }
+
+char *hb_canonical(const char *path)
+{
+    HB_AUTO_FREE char *known = hb_absolute(path);
+    if (known == NULL)
+        return NULL;
+    *hb_path_put_meaning(known + 1, known + 1) = '\0'; /* it begins with '/' */
+    HB_AUTO_FREE char *whole = hb_copy_text(known);
+    for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
+        *slash = '\0';
+        HB_AUTO_FREE char *real = realpath(*known == '\0' ? "/" : known, NULL);
+        if (real != NULL)
+            return hb_text("%s%s", strcmp(real, "/") == 0 ? "" : real, whole + (slash - known));
+    }
+    return hb_copy_text(whole);
+}

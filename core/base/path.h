@@ -28,6 +28,9 @@ enum { HB_NO_CURRENT = 127 /* EKEYEXPIRED, which no call about files has for an 
     "the current directory cannot be found: it was removed, unmounted or mounted over; "           \
     "go to another one, or name absolute paths"
 
+/* As realpath(3), but the end of it may be missing. Caller frees; NULL: as hb_absolute(). */
+char *hb_canonical(const char *path);
+
 /* What follows the last '/'. */
 const char *hb_base_name(const char *path);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HB_HISTORY_READER_H
-#define HB_HISTORY_READER_H
+#ifndef HB_READ_WITH_H
+#define HB_READ_WITH_H
 
 #include "host/run.h"
 

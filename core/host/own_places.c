@@ -13,23 +13,6 @@
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-/* As realpath(3), but the end of it may be missing. Caller frees; NULL: as hb_absolute(). */
-static char *canonical(const char *path)
-{
-    HB_AUTO_FREE char *known = hb_absolute(path);
-    if (known == NULL)
-        return NULL;
-    *hb_path_put_meaning(known + 1, known + 1) = '\0'; /* it begins with '/' */
-    HB_AUTO_FREE char *whole = hb_copy_text(known);
-    for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
-        *slash = '\0';
-        HB_AUTO_FREE char *real = realpath(*known == '\0' ? "/" : known, NULL);
-        if (real != NULL)
-            return hb_text("%s%s", strcmp(real, "/") == 0 ? "" : real, whole + (slash - known));
-    }
-    return hb_copy_text(whole);
-}
-
 /* Is `path` in the directory, or the directory itself? "" is the home. */
 static bool is_within(const char *directory, const char *path)
 {
@@ -53,7 +36,7 @@ char *hb_own_directory_path(const struct hb_section *preset, const char *directo
 /* The path below the home of what the configuration names; NULL: it lies elsewhere. */
 static char *place_below(const struct hb_root *home, const char *path)
 {
-    HB_AUTO_FREE char *real = hb_url_scheme(path) > 0 ? NULL : canonical(path);
+    HB_AUTO_FREE char *real = hb_url_scheme(path) > 0 ? NULL : hb_canonical(path);
     return real == NULL ? NULL : hb_path_below(home, real);
 }
 
@@ -119,7 +102,7 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     if (run->own != NULL)
         return run->own;
     struct hb_own_places *own = hb_alloc(sizeof *own);
-    own->home = canonical(home);
+    own->home = hb_canonical(home);
     own->grafts = &run->grafts;
     /* By names alone: it may be missing. */
     const struct hb_root root = {.fd = -1, .path = own->home, .grafts = &run->grafts};
